@@ -1,0 +1,56 @@
+# Two commands matter: `make book` and `make test`. Each sets up .venv the first time, and only then.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SITE := _build/html
+NB ?=
+
+.PHONY: book test refresh lab serve bench clean
+.DELETE_ON_ERROR:
+
+$(READY): requirements.txt pyproject.toml
+	@echo "==> Setting up $(VENV): everything pinned in requirements.txt (once; some minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --progress-bar on -r requirements.txt
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+book: $(READY)
+	@echo "==> Building the site from the stored, verified outputs"
+	$(BIN)/jupyter-book build . -W --keep-going -n
+	@echo "==> The book is in $(SITE): open $(SITE)/index.html"
+
+test: $(READY)
+	@echo "==> 1/5 Style and types"
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	@echo "==> 2/5 losslib: its tests and the examples in its docstrings"
+	$(BIN)/python -m pytest -n 2 losslib tests --ignore=tests/test_book.py --ignore=tests/test_site.py
+	@echo "==> 3/5 Every cell of every notebook, run again and compared with its stored output"
+	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval chapters
+	@echo "==> 4/5 The gates: the book cannot lie silently"
+	$(BIN)/python -m pytest tests/test_book.py
+	@echo "==> 5/5 The site: built with warnings as errors, then opened in a real browser"
+	$(MAKE) --no-print-directory book
+	$(BIN)/python -m pytest tests/test_site.py
+	@echo "==> All of it passed: every equals sign ran"
+
+refresh: $(READY)
+	$(BIN)/python tools/refresh.py $(NB)
+
+lab: $(READY)
+	$(BIN)/jupyter lab chapters
+
+serve: book
+	@echo "==> http://127.0.0.1:8000"
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
+
+bench: $(READY) book
+	$(BIN)/python benchmarks/bench_losses.py
+	$(BIN)/python benchmarks/bench_book.py
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@echo "==> Cleaned; $(VENV) is kept (remove it to set up afresh)"
