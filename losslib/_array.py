@@ -1,0 +1,262 @@
+"""The one place that knows about array libraries: namespaces, checks, what the standard lacks.
+
+The losses above are written once against the Python array API standard. NumPy and JAX arrays
+carry their namespace with them; PyTorch tensors get theirs from ``array_api_compat``. A tensor is
+never converted: what comes from one library, dtype and device goes back to it.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from contextlib import nullcontext
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any
+"""An array of NumPy, PyTorch or JAX. The three share no base class, so the type is open."""
+
+
+def library(x: Array) -> Any:
+    """Return the array namespace of one array."""
+    if hasattr(x, "__array_namespace__"):
+        return x.__array_namespace__()
+    import array_api_compat.torch as xp
+
+    return xp
+
+
+def is_array(x: object) -> bool:
+    """Tell whether `x` is an array of a library that the losses run on."""
+    torch = sys.modules.get("torch")
+    return hasattr(x, "__array_namespace__") or (torch is not None and torch.is_tensor(x))
+
+
+def given(**arrays: Array | None) -> dict[str, Array]:
+    """Return those of the named optional arrays that are not None."""
+    return {name: x for name, x in arrays.items() if x is not None}
+
+
+def namespace(**arrays: Array) -> Any:
+    """Return the one namespace of the named arrays.
+
+    Raises
+    ------
+    TypeError
+        If one is not an array, or if they come from two libraries.
+    """
+    first, xp = "", None
+    for name, x in arrays.items():
+        if not is_array(x):
+            raise TypeError(
+                f"{name} must be an array of NumPy, PyTorch or JAX, got {type(x).__name__}"
+            )
+        if xp is None:
+            first, xp = name, library(x)
+        elif library(x) is not xp:
+            raise TypeError(
+                f"{name} must come from the same array library as {first}: "
+                f"{first} is of {type(arrays[first]).__name__!r}, "
+                f"{name} of {type(x).__name__!r} ({_library_name(xp)} and "
+                f"{_library_name(library(x))})"
+            )
+    return xp
+
+
+def _library_name(xp: Any) -> str:
+    return str(xp.__name__).removeprefix("array_api_compat.").partition(".")[0]
+
+
+def concrete(x: Array) -> bool:
+    """Tell whether the values of `x` can be looked at: not while a compiler or `vmap` traces."""
+    if hasattr(x, "__array_namespace__"):
+        jax = sys.modules.get("jax")
+        return jax is None or not isinstance(x, jax.core.Tracer)
+    torch = sys.modules["torch"]
+    if torch.compiler.is_compiling() or x.device.type == "meta":
+        return False
+    return not torch._C._functorch.is_functorch_wrapped_tensor(x)
+
+
+def cast(x: Array, dtype: Any) -> Array:
+    """Return `x` in another dtype, `x` itself if it has that dtype already."""
+    if x.dtype == dtype:
+        return x
+    return x.astype(dtype) if hasattr(x, "astype") else x.to(dtype)
+
+
+def lift(x: Array) -> Array:
+    """Return half-precision `x` in float32, in which losses on it are computed; else `x` itself."""
+    xp = library(x)
+    return cast(x, xp.float32) if xp.finfo(x.dtype).bits == 16 else x
+
+
+def stop_gradient(x: Array) -> Array:
+    """Return `x` as a constant: its value, with a gradient of zero."""
+    if hasattr(x, "detach"):
+        return x.detach()
+    jax = sys.modules.get("jax")
+    return jax.lax.stop_gradient(x) if jax and isinstance(x, jax.Array) else x
+
+
+def log(x: Array) -> Array:
+    """Natural logarithm; minus infinity at 0, where NumPy would warn."""
+    xp = library(x)
+    with np.errstate(divide="ignore") if xp is np else nullcontext():
+        return xp.log(x)
+
+
+def log1p(x: Array) -> Array:
+    """Return log(1 + x); minus infinity at -1, where NumPy would warn."""
+    xp = library(x)
+    with np.errstate(divide="ignore") if xp is np else nullcontext():
+        return xp.log1p(x)
+
+
+def quotient(x: Array, y: Array | int) -> Array:
+    """Return x / y; nan for 0 / 0, where NumPy would warn."""
+    with np.errstate(divide="ignore", invalid="ignore") if library(x) is np else nullcontext():
+        return x / y
+
+
+def xlogy(x: Array, y: Array) -> Array:
+    r"""Return :math:`x\log y`, and 0 wherever `x` is 0, whatever `y` is (also in the gradient)."""
+    xp = library(x)
+    absent = x == 0
+    return xp.where(absent, xp.zeros_like(x), x * log(xp.where(absent, xp.ones_like(y), y)))
+
+
+def class_axis(x: Array) -> int:
+    """Return the axis of the classes: 0 for a single sample ``(C,)``, 1 for ``(N, C, d1, …)``."""
+    return 0 if x.ndim == 1 else 1
+
+
+def pick(x: Array, target: Array) -> Array:
+    """Return, for each sample, the entry of `x` at its target class."""
+    xp, axis = library(x), class_axis(x)
+    index = xp.expand_dims(target, axis=axis)
+    return xp.squeeze(xp.take_along_axis(x, index, axis=axis), axis=axis)
+
+
+def one_hot(target: Array, x: Array) -> Array:
+    """Return 1 at the target class of each sample, 0 elsewhere, in the shape and dtype of `x`."""
+    xp, axis = library(x), class_axis(x)
+    place = {"device": x.device} if hasattr(x, "detach") else {}
+    classes = along_classes(xp.arange(x.shape[axis], **place), x)
+    return cast(xp.expand_dims(target, axis=axis) == classes, x.dtype)
+
+
+def along_classes(weight: Array, x: Array) -> Array:
+    """Return a weight per class ``(C,)`` in a shape that broadcasts against `x`."""
+    axis = class_axis(x)
+    return library(x).reshape(weight, (1,) * axis + (-1,) + (1,) * (x.ndim - axis - 1))
+
+
+def check_floating(**arrays: Array) -> None:
+    """Raise a TypeError that names the first of the arrays without a real floating dtype."""
+    for name, x in arrays.items():
+        if not library(x).isdtype(x.dtype, "real floating"):
+            raise TypeError(f"{name} must have a real floating dtype, got {x.dtype}")
+
+
+def check_same_shape(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays whose shape is not the first one's."""
+    (first, x), *rest = arrays.items()
+    for name, y in rest:
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(
+                f"{name} must have the shape of {first}, {tuple(x.shape)}, got {tuple(y.shape)}"
+            )
+
+
+def check_unit_interval(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays with a value outside [0, 1]."""
+    for name, x in arrays.items():
+        if concrete(x) and not _within_unit_interval(x):
+            outside = _first_where(x, ~((x >= 0) & (x <= 1)))
+            raise ValueError(f"{name} must hold probabilities in [0, 1], got {outside}")
+
+
+def _within_unit_interval(x: Array) -> bool:
+    xp = library(x)
+    if xp.isdtype(x.dtype, "bool") or not math.prod(x.shape):
+        return True
+    x = stop_gradient(x)
+    return bool(xp.min(x) >= 0) and bool(xp.max(x) <= 1)  # false for nan
+
+
+def check_axis(axis: int, **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays without such an axis."""
+    for name, x in arrays.items():
+        if not (isinstance(axis, int) and -x.ndim <= axis < x.ndim):
+            raise ValueError(f"axis must be an axis of {name}, {x.ndim}-dimensional, got {axis!r}")
+
+
+def check_broadcasts(to: tuple[int, ...], **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays that does not broadcast to a shape."""
+    for name, x in arrays.items():
+        shape = tuple(x.shape)
+        padded = (1,) * (len(to) - len(shape)) + shape
+        if len(shape) > len(to) or any(a not in (1, b) for a, b in zip(padded, to, strict=False)):
+            raise ValueError(f"{name} must broadcast to the shape of input, {to}, got {shape}")
+
+
+def check_class_weight(weight: Array | None, n_classes: int) -> None:
+    """Raise a ValueError unless `weight` is None or holds one number per class."""
+    if weight is None:
+        return
+    if tuple(weight.shape) != (n_classes,):
+        raise ValueError(
+            f"weight must hold one number per class, shape ({n_classes},), "
+            f"got shape {tuple(weight.shape)}"
+        )
+
+
+def check_classification(
+    input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100
+) -> tuple[Any, Array]:
+    """Check scores ``(C,)`` or ``(N, C, d1, …)`` against class indices of any integer dtype.
+
+    Returns
+    -------
+    tuple
+        The namespace, and the indices in the dtype that indexes: PyTorch compares a uint8 with
+        -100 as if that were 156, and NumPy takes no uint64.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If the shapes do not match, or a target class is neither in 0 … C-1 nor `ignore_index`.
+    """
+    xp = namespace(input=input, target=target, **given(weight=weight))
+    check_floating(input=input, **given(weight=weight))
+    if input.ndim == 0:
+        raise ValueError("input must have a class axis, shape (C,) or (N, C, d1, …), got shape ()")
+    axis = class_axis(input)
+    n_classes = input.shape[axis]
+    check_class_weight(weight, n_classes)
+    if not xp.isdtype(target.dtype, "integral"):
+        raise TypeError(f"target must hold class indices of an integer dtype, got {target.dtype}")
+    expected = tuple(input.shape[:axis]) + tuple(input.shape[axis + 1 :])
+    if tuple(target.shape) != expected:
+        raise ValueError(
+            f"target must have shape {expected}, one class per sample of input "
+            f"{tuple(input.shape)} with its classes on axis {axis}, got {tuple(target.shape)}"
+        )
+    target = cast(target, xp.arange(0).dtype)
+    if concrete(target):
+        outside = (target != ignore_index) & ((target < 0) | (target >= n_classes))
+        if bool(xp.any(outside)):
+            raise ValueError(
+                f"target must hold classes in 0 … {n_classes - 1} "
+                f"(or ignore_index={ignore_index}), got {_first_where(target, outside)}"
+            )
+    return xp, target
+
+
+def _first_where(x: Array, mask: Array) -> str:
+    position = tuple(int(i) for i in np.argwhere(np.asarray(mask))[0])
+    return f"{x[position]} at position {position}"

@@ -1,0 +1,214 @@
+r"""Binary cross-entropy: the KL divergence between two Bernoulli distributions.
+
+The chapter *Binary cross-entropy* derives the three functions and reads this file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from losslib._array import (
+    Array,
+    cast,
+    check_broadcasts,
+    check_floating,
+    check_same_shape,
+    check_unit_interval,
+    given,
+    library,
+    lift,
+    log,
+    log1p,
+    namespace,
+    stop_gradient,
+)
+from losslib.logits import softplus
+from losslib.objective import Reduction, reduce
+
+
+def binary_cross_entropy(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    *,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Binary cross-entropy of probabilities, with its logarithms held at -100 or above.
+
+    .. math:: \ell = -w\,\bigl[y\log p + (1-y)\log(1-p)\bigr]
+
+    From logits, use `binary_cross_entropy_with_logits`: it loses no digits. The gradient is that
+    of PyTorch, :math:`(p-y)/\max(p(1-p),10^{-12})`, finite at 0 and 1.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Probabilities :math:`p`, real floating, in [0, 1].
+    target : array, shape of `input`
+        Labels or probabilities :math:`y` in [0, 1], any real dtype or bool.
+    weight : array, broadcasts to the shape of `input`, optional
+        A weight per element.
+    reduction : {"none", "mean", "sum"}
+        The mean divides by the number of elements, whatever the weights are.
+
+    Returns
+    -------
+    array
+        In nats, dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a value of `input` or `target` is outside [0, 1], or `reduction` is
+        unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(binary_cross_entropy(np.array([0.5, 0.9]), np.array([1.0, 1.0])).round(4))
+    0.3993
+
+    References
+    ----------
+    Cox (1958), The regression analysis of binary sequences.
+    """
+    _check_binary(input, target, weight=weight)
+    check_unit_interval(input=input, target=target)
+    p = lift(input)
+    y = cast(target, p.dtype)
+    log_p, log_rest = _clamped_logs(p)
+    loss = -y * log_p - (1 - y) * log_rest
+    return reduce(_weighted(loss, weight), reduction, like=input)
+
+
+def binary_cross_entropy_with_logits(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    *,
+    reduction: Reduction = "mean",
+    pos_weight: Array | None = None,
+) -> Array:
+    r"""Binary cross-entropy of the sigmoid of logits.
+
+    .. math:: \ell = w\,\bigl[w_+\,y\log(1+e^{-z}) + (1-y)\log(1+e^{z})\bigr]
+
+    Parameters
+    ----------
+    input : array, any shape
+        Logits :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels or probabilities :math:`y` in [0, 1], any real dtype or bool.
+    weight : array, broadcasts to the shape of `input`, optional
+        A weight per element.
+    reduction : {"none", "mean", "sum"}
+        The mean divides by the number of elements, whatever the weights are.
+    pos_weight : array, broadcasts to the shape of `input`, optional
+        :math:`w_+`, the weight of the positive part only.
+
+    Returns
+    -------
+    array
+        In nats, dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a value of `target` is outside [0, 1], or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([1.0, 2.0]), np.array([1.0, 0.0])
+    >>> print(binary_cross_entropy_with_logits(z, y, reduction="none").round(4))
+    [0.3133 2.1269]
+
+    References
+    ----------
+    Cox (1958), The regression analysis of binary sequences.
+    """
+    xp = _check_binary(input, target, weight=weight, pos_weight=pos_weight)
+    check_unit_interval(target=target)
+    z = lift(input)
+    y = cast(target, z.dtype)
+    positive = y if pos_weight is None else y * cast(pos_weight, z.dtype)
+    miss, alarm = softplus(-z), softplus(z)  # both exact: neither comes from the other by z
+    loss = _times(positive, miss, xp) + _times(1 - y, alarm, xp)
+    return reduce(_weighted(loss, weight), reduction, like=input)
+
+
+def soft_margin_loss(input: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
+    r"""Logistic loss of the margin, :math:`\log(1+e^{-yz})` with labels of -1 and 1.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels :math:`y`, -1 or 1, any real dtype. Other values scale the score.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        In nats, dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([1.0, -200.0]), np.array([1, 1])
+    >>> print(soft_margin_loss(z, y, reduction="none").round(2))
+    [  0.31 200.  ]
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2000), Additive logistic regression.
+    """
+    _check_binary(input, target)
+    z = lift(input)
+    return reduce(softplus(-cast(target, z.dtype) * z), reduction, like=input)
+
+
+def _check_binary(input: Array, target: Array, **optional: Array | None) -> Any:
+    weights = given(**optional)
+    xp = namespace(input=input, target=target, **weights)
+    check_floating(input=input)
+    if xp.isdtype(target.dtype, "complex floating"):
+        raise TypeError(f"target must have a real dtype, got {target.dtype}")
+    check_floating(**weights)
+    check_same_shape(input=input, target=target)
+    check_broadcasts(tuple(input.shape), **weights)
+    return xp
+
+
+def _weighted(loss: Array, weight: Array | None) -> Array:
+    return loss if weight is None else loss * cast(weight, loss.dtype)
+
+
+def _times(share: Array, loss: Array, xp: Any) -> Array:
+    """Return share · loss, with 0 · infinity = 0."""
+    never = (share == 0) & ~xp.isfinite(loss)
+    return share * xp.where(never, xp.zeros_like(loss), loss)
+
+
+def _clamped_logs(p: Array) -> tuple[Array, Array]:
+    """Return log p and log(1 - p), at least -100; near 0 and 1 with PyTorch's finite slopes."""
+    xp, held = library(p), stop_gradient(p)
+    edge = held * (1 - held) < 1e-12
+    inside = xp.where(edge, xp.full_like(p, 0.5), p)  # autograd never sees an infinite slope
+    rise = (p - held) / 1e-12  # 0, with a slope
+    log_p = xp.clip(log(held), -100.0, 0.0) + (1 - held) * rise
+    log_rest = xp.clip(log1p(-held), -100.0, 0.0) - held * rise
+    return xp.where(edge, log_p, xp.log(inside)), xp.where(edge, log_rest, xp.log1p(-inside))

@@ -1,0 +1,258 @@
+r"""From raw scores to probabilities: softmax, sigmoid and the smooth maximum behind them.
+
+For logits :math:`z` and any distribution :math:`p` on the classes, identity (M) of the book,
+
+.. math:: \log\sum_k e^{z_k} = \langle p, z\rangle + H(p) + \mathrm{KL}(p\,\|\,\mathrm{softmax}(z)),
+
+makes log-sum-exp the smooth maximum and softmax the distribution that attains it. Nothing here
+overflows: the largest logit is subtracted first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from losslib._array import (
+    Array,
+    cast,
+    check_axis,
+    check_floating,
+    library,
+    lift,
+    log,
+    namespace,
+    stop_gradient,
+)
+
+
+def below_max(input: Array, axis: int) -> tuple[Array, Array]:
+    """Return the logits less the largest along `axis`, and that largest, kept as an axis.
+
+    The largest is a constant to autograd: whatever is subtracted from all logits has no gradient.
+    """
+    xp = library(input)
+    top = xp.max(stop_gradient(input), axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))  # -inf - -inf is no number
+    return input - top, top
+
+
+def logsumexp(input: Array, axis: int = -1, *, keepdims: bool = False) -> Array:
+    r"""Log-sum-exp :math:`\log\sum_k e^{z_k}`, the smooth maximum.
+
+    Parameters
+    ----------
+    input : array, any shape with at least one axis
+        Logits, real floating; :math:`-\infty` leaves a class out.
+    axis : int
+        The axis that is summed over.
+    keepdims : bool
+        Keep that axis, with length 1.
+
+    Returns
+    -------
+    array
+        Shape of `input` without `axis`; :math:`-\infty` where all logits are.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a real floating array.
+    ValueError
+        If `input` has no such axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(f"{logsumexp(np.array([1000.0, 1000.0])):.4f}")
+    1000.6931
+
+    References
+    ----------
+    Boyd and Vandenberghe (2004), Convex Optimization, section 3.1.5.
+    """
+    xp = _check_logits(input, axis)
+    shifted, top = below_max(lift(input), axis)
+    result = log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)) + top
+    return cast(result if keepdims else xp.squeeze(result, axis=axis), input.dtype)
+
+
+def log_softmax(input: Array, axis: int = -1) -> Array:
+    r"""Log-softmax :math:`z_i-\log\sum_k e^{z_k}`: the log-probabilities of the classes.
+
+    Parameters
+    ----------
+    input : array, any shape with at least one axis
+        Logits, real floating.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    array
+        Shape and dtype of `input`; each slice along `axis` is the log of a distribution.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a real floating array.
+    ValueError
+        If `input` has no such axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(log_softmax(np.array([1.0, 2.0])).round(4))
+    [-1.3133 -0.3133]
+
+    References
+    ----------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    """
+    xp = _check_logits(input, axis)
+    shifted, _ = below_max(lift(input), axis)
+    return cast(shifted - log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)), input.dtype)
+
+
+def softmax(input: Array, axis: int = -1) -> Array:
+    r"""Softmax :math:`e^{z_i}/\sum_k e^{z_k}`, the gradient of log-sum-exp.
+
+    Parameters
+    ----------
+    input : array, any shape with at least one axis
+        Logits, real floating. For a temperature :math:`\tau`, pass :math:`z/\tau`.
+    axis : int
+        The axis of the classes.
+
+    Returns
+    -------
+    array
+        Shape and dtype of `input`; each slice along `axis` sums to 1.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a real floating array.
+    ValueError
+        If `input` has no such axis.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(softmax(np.array([1000.0, 1001.0])).round(4))
+    [0.2689 0.7311]
+
+    References
+    ----------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    """
+    xp = _check_logits(input, axis)
+    shifted, _ = below_max(lift(input), axis)
+    weights = xp.exp(shifted)
+    return cast(weights / xp.sum(weights, axis=axis, keepdims=True), input.dtype)
+
+
+def softplus(input: Array) -> Array:
+    r"""Softplus :math:`\log(1+e^{z})`: log-sum-exp of a logit and 0.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Logits, real floating.
+
+    Returns
+    -------
+    array
+        Shape and dtype of `input`, at least 0.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a real floating array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print([f'{y:.4f}' for y in softplus(np.array([-1000.0, 0.0, 1000.0]))])
+    ['0.0000', '0.6931', '1000.0000']
+
+    References
+    ----------
+    Dugas et al. (2001), Incorporating second-order functional knowledge for better option pricing.
+    """
+    xp = namespace(input=input)
+    check_floating(input=input)
+    z = lift(input)
+    return cast(xp.logaddexp(z, xp.zeros_like(z)), input.dtype)
+
+
+def log_sigmoid(input: Array) -> Array:
+    r"""Log-sigmoid :math:`\log\sigma(z)=-\log(1+e^{-z})`.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Logits, real floating.
+
+    Returns
+    -------
+    array
+        Shape and dtype of `input`, at most 0.
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a real floating array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(log_sigmoid(np.array([-1000.0, 0.0])).round(4))
+    [-1.000e+03 -6.931e-01]
+
+    References
+    ----------
+    Cox (1958), The regression analysis of binary sequences.
+    """
+    namespace(input=input)
+    check_floating(input=input)
+    return -softplus(-input)
+
+
+def sigmoid(input: Array) -> Array:
+    r"""Sigmoid :math:`\sigma(z)=1/(1+e^{-z})`: softmax of two logits, one of them held at 0.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Logits, real floating.
+
+    Returns
+    -------
+    array
+        Shape and dtype of `input`, in [0, 1].
+
+    Raises
+    ------
+    TypeError
+        If `input` is not a real floating array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(sigmoid(np.array([-1000.0, 0.0, 1.0])).round(4))
+    [0.     0.5    0.7311]
+
+    References
+    ----------
+    Cox (1958), The regression analysis of binary sequences.
+    """
+    xp = namespace(input=input)
+    check_floating(input=input)
+    return cast(xp.exp(log_sigmoid(lift(input))), input.dtype)
+
+
+def _check_logits(input: Array, axis: int) -> Any:
+    xp = namespace(input=input)
+    check_floating(input=input)
+    check_axis(axis, input=input)
+    return xp
