@@ -18,7 +18,7 @@ $(READY): requirements.txt pyproject.toml
 
 book: $(READY)
 	@echo "==> Building the site from the stored, verified outputs"
-	$(BIN)/jupyter-book build . -W --keep-going -n
+	$(BIN)/jupyter-book build . --all -W --keep-going -n
 	@echo "==> The book is in $(SITE): open $(SITE)/index.html"
 
 test: $(READY)
@@ -34,7 +34,7 @@ test: $(READY)
 	$(BIN)/python -m pytest tests/test_book.py
 	@echo "==> 5/5 The site: built with warnings as errors, then opened in a real browser"
 	$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest tests/test_site.py
+	$(BIN)/python -m pytest -n 2 tests/test_site.py
 	@echo "==> All of it passed: every equals sign ran"
 
 refresh: $(READY)

@@ -170,20 +170,20 @@ def check_same_shape(**arrays: Array) -> None:
             )
 
 
-def check_unit_interval(**arrays: Array) -> None:
-    """Raise a ValueError that names the first of the arrays with a value outside [0, 1]."""
+def check_unit_interval(*, slack: float = 0.0, **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays with a value outside [0, 1 + slack]."""
     for name, x in arrays.items():
-        if concrete(x) and not _within_unit_interval(x):
-            outside = _first_where(x, ~((x >= 0) & (x <= 1)))
+        if concrete(x) and not _within_unit_interval(x, slack):
+            outside = _first_where(x, ~((x >= 0) & (x <= 1 + slack)))
             raise ValueError(f"{name} must hold probabilities in [0, 1], got {outside}")
 
 
-def _within_unit_interval(x: Array) -> bool:
+def _within_unit_interval(x: Array, slack: float) -> bool:
     xp = library(x)
     if xp.isdtype(x.dtype, "bool") or not math.prod(x.shape):
         return True
     x = stop_gradient(x)
-    return bool(xp.min(x) >= 0) and bool(xp.max(x) <= 1)  # false for nan
+    return bool(xp.min(x) >= 0) and bool(xp.max(x) <= 1 + slack)  # false for nan
 
 
 def check_axis(axis: int, **arrays: Array) -> None:
@@ -258,5 +258,7 @@ def check_classification(
 
 
 def _first_where(x: Array, mask: Array) -> str:
-    position = tuple(int(i) for i in np.argwhere(np.asarray(mask))[0])
+    xp = library(mask)
+    first = int(xp.argmax(cast(xp.reshape(mask, (-1,)), xp.int8)))
+    position = tuple(int(i) for i in np.unravel_index(first, tuple(mask.shape)))
     return f"{x[position]} at position {position}"

@@ -227,11 +227,11 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
         raise ValueError(
             f"joint must have two axes, one per variable, got shape {tuple(joint.shape)}"
         )
+    cells = (*joint.shape[:-2], math.prod(joint.shape[-2:]))
+    _check_distributions(-1, joint=xp.reshape(joint, cells))
     pair = lift(joint)
     apart = xp.sum(pair, axis=-1, keepdims=True) * xp.sum(pair, axis=-2, keepdims=True)
-    cells = (*joint.shape[:-2], math.prod(joint.shape[-2:]))
     p, q = xp.reshape(pair, cells), xp.reshape(apart, cells)
-    _check_distributions(-1, joint=p)
     return cast(xp.sum(xlogy(p, p) - xlogy(p, q), axis=-1) / _nats(base), joint.dtype)
 
 
@@ -291,11 +291,12 @@ def _check_distributions(axis: int, **arrays: Array) -> Any:
     check_same_shape(**arrays)
     check_axis(axis, **arrays)
     for name, p in arrays.items():
-        check_unit_interval(**{name: p})
+        slack = max(1e-3, float(xp.finfo(p.dtype).eps))  # a sum of probabilities is rounded too
+        check_unit_interval(slack=slack, **{name: p})
         if concrete(p):
             total = xp.sum(lift(stop_gradient(p)), axis=axis)
             worst = float(xp.max(xp.abs(total - 1))) if math.prod(total.shape) else 0.0
-            if worst > 1e-3:
+            if not worst <= slack:
                 raise ValueError(
                     f"{name} must sum to 1 along axis {axis}, got a sum that is off by {worst:.4g}"
                 )

@@ -433,14 +433,14 @@ _GREEK = frozenset(
     """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
     upsilon phi chi psi omega""".split()  # noqa: SIM905
 )
-_GREEK_ALIASES = {"eps": r"\varepsilon", "lam": r"\lambda", "lamda": r"\lambda"}
-_ROW_WIDTH = 44
+_ALIASES = {"ell": r"\ell", "eps": r"\varepsilon", "lam": r"\lambda", "lamda": r"\lambda"}
+_ROW_WIDTH = 38
 
 
 def _symbol(name: str) -> str:
     """TeX for the name of an argument: ``tau`` is a Greek letter, ``p_t`` has a subscript."""
     base, _, below = name.strip("_").partition("_")
-    tex = _GREEK_ALIASES.get(base) or (f"\\{base}" if base in _GREEK else base)
+    tex = _ALIASES.get(base) or (f"\\{base}" if base in _GREEK else base)
     if len(base) > 1 and tex == base:
         tex = rf"\mathrm{{{base}}}"
     return f"{tex}_{{{below}}}" if below else tex
@@ -461,16 +461,13 @@ def _rows(words: str) -> list[str]:
             width = 0
         rows[-1].append(token)
         width += length
-    return [rf"& \quad{{\small {_tex_text(' '.join(row))}}}" for row in rows if row]
+    return [rf"& \quad{{\small\rlap{{{_tex_text(' '.join(row))}}}}}" for row in rows if row]
 
 
 def _tex_text(words: str) -> str:
     pieces = words.split("$")
-    return "".join(
-        piece if index % 2 else rf"\text{{{_escape(piece)}}}"
-        for index, piece in enumerate(pieces)
-        if piece
-    )
+    text = (f"${piece}$" if index % 2 else _escape(piece) for index, piece in enumerate(pieces))
+    return rf"\text{{{''.join(text)}}}"
 
 
 def _escape(text: str) -> str:

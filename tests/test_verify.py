@@ -474,10 +474,10 @@ def test_a_limit_takes_one_parameter_and_a_positive_rate():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"tau": 0.0}, r"\text{as }\tau\to0\text{, with an error }O(\tau)"),
-        ({"n": math.inf, "rate": 2}, r"\text{as }n\to\infty\text{, with an error }O(1/n^{2})"),
-        ({"alpha": 1.0}, r"\text{as }\alpha\to1\text{, with an error }O(\alpha-1)"),
-        ({"beta": math.inf, "rate": math.inf}, r"\text{, faster than every power}"),
+        ({"tau": 0.0}, r"\text{as $\tau\to0$, with an error $O(\tau)$}"),
+        ({"n": math.inf, "rate": 2}, r"\text{as $n\to\infty$, with an error $O(1/n^{2})$}"),
+        ({"alpha": 1.0}, r"\text{as $\alpha\to1$, with an error $O(\alpha-1)$}"),
+        ({"beta": math.inf, "rate": math.inf}, r", faster than every power}"),
     ],
 )
 def test_a_limit_says_how_fast(options, words):
@@ -812,11 +812,11 @@ def test_markdown_of_a_derivation(shown):
         "\\begin{aligned}\n"
         "& -\\log p_t \\\\\n"
         "& = \\log\\sum - z_t && \\checkmark \\\\\n"
-        "& \\quad{\\small \\text{of a quotient}} \\\\\n"
+        "& \\quad{\\small\\rlap{\\text{of a quotient}}} \\\\\n"
         "& = \\log\\sum e^{z_k-z_t} && \\checkmark \\\\\n"
-        "& \\quad{\\small \\text{pull in}} \\\\\n"
+        "& \\quad{\\small\\rlap{\\text{pull in}}} \\\\\n"
         "& \\ge \\max_k(z_k-z_t) && \\checkmark \\\\\n"
-        "& \\quad{\\small \\text{the largest }k}\n"
+        "& \\quad{\\small\\rlap{\\text{the largest $k$}}}\n"
         "\\end{aligned}\n"
         "$$ (eq-margins)\n\n"
         "<small>✓ 3 steps held at 300 random points: $z$ 5 logits (normal, sd 2); "
@@ -843,7 +843,8 @@ def test_long_reasons_are_broken_and_escaped():
     )
     rows = verify._rows(reason)
     assert len(rows) > 1
-    assert r"\text{the weight }w_k = \frac{1}{n}\text{ is taken out \&" in rows[0]
+    assert r"\text{the weight $w_k = \frac{1}{n}$ is taken out" in rows[0]
+    assert r"\&" in "".join(rows)
     assert r"100\%" in "".join(rows)
     assert r"\#1" in "".join(rows)
     assert r"n\_0" in "".join(rows)
@@ -858,6 +859,7 @@ def test_long_reasons_are_broken_and_escaped():
         ("p_t", "p_{t}"),
         ("gap", r"\mathrm{gap}"),
         ("eps", r"\varepsilon"),
+        ("ell", r"\ell"),
         ("lambda_", r"\lambda"),
     ],
 )

@@ -1,0 +1,176 @@
+# ruff: noqa: D103, D401, E501 -- hooks have the names Sphinx gives them; a message stays on one line, to be searched for
+"""Formulas, set when the book is built.
+
+A Sphinx maths renderer: every formula goes through KaTeX (the script lies next to this file, V8
+runs it), and the page receives finished HTML and MathML. The reader's browser runs no script for
+maths and asks no other host for one. A formula that KaTeX refuses becomes a Sphinx warning that
+says where it is and what to do, so ``-W`` makes the build fail on it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, lru_cache
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+logger = logging.getLogger(__name__)
+
+#: Equations with a name in place of a number. ``{eq}`eq-m``` reads "(M)" all through the book.
+NAMED_EQUATIONS = {"eq-m": "M"}
+
+OPTIONS = {
+    "output": "htmlAndMathml",
+    "throwOnError": True,
+    "trust": False,
+    "macros": {},
+}
+
+HELP = {
+    "unicodeTextInMathMode": "letters outside TeX belong in \\text{…}; for Greek write \\alpha, \\pi, …",
+    "Undefined control sequence": "KaTeX does not know this command, or it is misspelt: see its list of supported functions",
+    "Expected 'EOF'": "a brace, an & or an environment ends where none began",
+    "Expected '}'": "a brace is opened and not closed",
+    "Expected group": "a command misses its argument: write \\frac{a}{b}, x^{2}, …",
+    "Double superscript": "two ^ on one symbol: group them with braces, {x^a}^b",
+    "Double subscript": "two _ on one symbol: group them with braces, {x_a}_b",
+}
+
+_SCRIPT = """
+function setFormula(tex, display, options) {
+  options.displayMode = display;
+  options.strict = function (code) { return code === "newLineInDisplayMode" ? "ignore" : "error"; };
+  try { return {html: katex.renderToString(tex, options)}; }
+  catch (error) { return {error: String(error.message || error)}; }
+}
+"""
+
+
+class TeXError(ValueError):
+    """A formula that KaTeX refuses."""
+
+
+@lru_cache(maxsize=1)
+def _engine():
+    from py_mini_racer import MiniRacer
+
+    def start():
+        engine = MiniRacer()
+        engine.eval((Path(__file__).parent / "katex" / "katex.min.js").read_text(encoding="utf-8"))
+        engine.eval(_SCRIPT)
+        return engine
+
+    # In a thread of its own: MiniRacer would otherwise tie itself to an event loop that happens to
+    # run here (a test with a browser has one), and die with it.
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        return thread.submit(start).result()
+
+
+@cache
+def render(tex: str, display: bool = False) -> str:
+    r"""HTML and MathML of a formula; raises `TeXError` on one that is not TeX.
+
+    >>> "katex" in render(r"\frac12")
+    True
+    """
+    call = f"setFormula({json.dumps(tex)}, {json.dumps(display)}, {json.dumps(OPTIONS)})"
+    answer = json.loads(_engine().eval(f"JSON.stringify({call})"))
+    if "error" in answer:
+        raise TeXError(re.sub(r"^KaTeX parse error: ", "", answer["error"]))
+    return answer["html"]
+
+
+def explain(tex: str, error: Exception) -> str:
+    """The warning for a formula that did not set: what KaTeX said, the formula, and what to try."""
+    hint = next(
+        (text for sign, text in HELP.items() if sign.lower() in str(error).lower()),
+        "look where the message points",
+    )
+    shown = " ".join(tex.split())
+    shown = shown if len(shown) <= 160 else shown[:157] + "…"
+    return (
+        f"this formula is not TeX that KaTeX can set: {error}\n"
+        f"    the formula: {shown}\n"
+        f"    what to do:  {hint}. Mend it in the source named above; if it is an output of a notebook, mend the cell "
+        "and run it again."
+    )
+
+
+def place(node: nodes.Node, env) -> object:
+    """Where a node stands, for a warning. In a notebook, the cell and its line instead of MyST-NB's running line number."""
+    line, probe = None, node
+    while probe is not None and not line:
+        line, probe = probe.line, probe.parent
+    docname = env.docname or getattr(node.document.settings.env, "docname", "")
+    source = env.doc2path(docname, False)
+    if source.endswith(".ipynb") and line and line >= 10000:
+        return f"{env.doc2path(docname)}: cell {line // 10000}, line {max(1, line % 10000 - 1)}"
+    return (docname, line)
+
+
+def _set(translator, node, tex: str, display: bool) -> str:
+    try:
+        return render(tex, display)
+    except TeXError as error:
+        env = translator.builder.env
+        docname = getattr(translator.builder, "current_docname", None) or env.docname
+        env.temp_data.setdefault("docname", docname)
+        logger.warning(explain(tex, error), location=place(node, env), type="book", subtype="tex")
+        return f'<code class="tex-error">{translator.encode(tex)}</code>'
+
+
+def visit_inline(translator, node):
+    translator.body.append(translator.starttag(node, "span", "", CLASS="math notranslate"))
+    translator.body.append(_set(translator, node, node.astext(), display=False) + "</span>")
+    raise nodes.SkipNode
+
+
+def visit_block(translator, node):
+    number = ""
+    if node.get("number"):
+        number = NAMED_EQUATIONS.get(node.get("label")) or get_node_equation_number(
+            translator, node
+        )
+    translator.body.append(
+        translator.starttag(node, "div", CLASS="math notranslate" + (" numbered" if number else ""))
+    )
+    # A formula wider than the page scrolls in its own box, and the box is reached by keyboard. (book.js drops the
+    # tab stop where nothing scrolls.)
+    name = f"Equation {number}" if number else "Formula"
+    translator.body.append(
+        f'<div class="math-scroll" tabindex="0" role="group" aria-label="{name}">'
+    )
+    translator.body.append(_set(translator, node, node.astext(), display=True) + "</div>")
+    if number:
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+    translator.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def name_equations(app, env):
+    """Give the named equations their names, and close the gap they leave in the numbers of their page."""
+    for label, name in NAMED_EQUATIONS.items():
+        docname, _ = env.get_domain("math").equations.get(label, (None, None))
+        if docname is None:
+            continue
+        numbers = env.toc_fignumbers.get(docname, {}).get("displaymath", {})
+        gone = numbers.get(f"equation-{label}")
+        if not gone or gone == (name,):
+            continue
+        for key, number in numbers.items():
+            if number[:-1] == gone[:-1] and isinstance(number[-1], int) and number[-1] > gone[-1]:
+                numbers[key] = (*number[:-1], number[-1] - 1)
+        numbers[f"equation-{label}"] = (name,)
+
+
+def setup(app):
+    app.add_html_math_renderer("book_katex", (visit_inline, None), (visit_block, None))
+    app.connect("env-check-consistency", name_equations)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
