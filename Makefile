@@ -29,7 +29,7 @@ test: $(READY)
 	@echo "==> 2/5 losslib: its tests and the examples in its docstrings"
 	$(BIN)/python -m pytest -n 2 losslib tests --ignore=tests/test_book.py --ignore=tests/test_site.py
 	@echo "==> 3/5 Every cell of every notebook, run again and compared with its stored output"
-	$(BIN)/python -m pytest -n 2 --dist loadscope --nbval chapters
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval chapters
 	@echo "==> 4/5 The gates: the book cannot lie silently"
 	$(BIN)/python -m pytest tests/test_book.py
 	@echo "==> 5/5 The site: built with warnings as errors, then opened in a real browser"

@@ -6,13 +6,19 @@ def pytest_collection_modifyitems(items):
 
     A different machine may write another last digit into an SVG, and draw the same picture.
     """
-    for notebook in {item.parent for item in items if hasattr(item.parent, "skip_compare")}:
+    for notebook in {
+        item.parent for item in items if hasattr(item.parent, "skip_compare")
+    }:
         notebook.skip_compare = (*notebook.skip_compare, "image/svg+xml")
 
 
 def pytest_terminal_summary(terminalreporter):
     """Say what a failed cell of a notebook means, and what to do about it."""
-    failed = [r for r in terminalreporter.stats.get("failed", []) if ".ipynb::Cell " in r.nodeid]
+    failed = [
+        r
+        for r in terminalreporter.stats.get("failed", [])
+        if ".ipynb::Cell " in r.nodeid
+    ]
     if not failed:
         return
     write = terminalreporter.write_line
@@ -24,11 +30,19 @@ def pytest_terminal_summary(terminalreporter):
             words = "fails when it runs: its last line above says why"
         write(f"{path}, cell [{int(cell) + 1}]: it {words}")
     write("")
-    write("In a comparison above, + is what is stored and - is what the cell gives now.")
-    write("A cell that fails: mend the formula, or the part of losslib that it runs.")
-    write("An output that differs, though you changed nothing that should change it:")
+    write(
+        "In a comparison above, + is what is stored and - is what the cell gives now."
+    )
+    write(
+        "A cell that fails: mend the formula, or the part of losslib that it runs."
+    )
+    write(
+        "An output that differs, though you changed nothing that should change it:"
+    )
     write("you found a fault. Find it; do not store the new output.")
     write("If you did mean the change, store it by")
-    for name in sorted({r.nodeid.partition(".ipynb::")[0].rpartition("/")[2] for r in failed}):
+    for name in sorted(
+        {r.nodeid.partition(".ipynb::")[0].rpartition("/")[2] for r in failed}
+    ):
         write(f"    make refresh NB={name}")
     write("then read the diff of the notebook, and commit both.")

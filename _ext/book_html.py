@@ -83,9 +83,13 @@ class _Loads(HTMLParser):
             ):
                 if url:
                     self.found.append((tag, url))
-        if tag == "link" and LOADING_LINKS & set(values.get("rel", "").lower().split()):
+        if tag == "link" and LOADING_LINKS & set(
+            values.get("rel", "").lower().split()
+        ):
             self.found.append((tag, values.get("href", "")))
-        self.found += [("style", url) for url in css_urls(values.get("style", ""))]
+        self.found += [
+            ("style", url) for url in css_urls(values.get("style", ""))
+        ]
         self._style = tag == "style"
 
     handle_startendtag = handle_starttag
@@ -103,7 +107,8 @@ def css_urls(css: str) -> list[str]:
     return [
         a or b
         for a, b in re.findall(
-            r"""url\(\s*['"]?([^'")]*)['"]?\s*\)|@import\s+['"]([^'"]+)['"]""", css
+            r"""url\(\s*['"]?([^'")]*)['"]?\s*\)|@import\s+['"]([^'"]+)['"]""",
+            css,
         )
     ]
 
@@ -166,10 +171,16 @@ def svg_title(svg: str) -> str:
     import xml.etree.ElementTree as ElementTree
 
     try:
-        title = ElementTree.fromstring(svg).find("{http://www.w3.org/2000/svg}title")
+        title = ElementTree.fromstring(svg).find(
+            "{http://www.w3.org/2000/svg}title"
+        )
     except ElementTree.ParseError:
         return ""
-    return " ".join("".join(title.itertext()).split()) if title is not None else ""
+    return (
+        " ".join("".join(title.itertext()).split())
+        if title is not None
+        else ""
+    )
 
 
 ALT_HELP = (
@@ -185,19 +196,35 @@ class AlternativeText(SphinxTransform):
 
     def apply(self, **kwargs):
         for node in self.document.findall(nodes.image):
-            if not node.get("alt", "").strip() and node.get("uri", "").endswith(".svg"):
+            if not node.get("alt", "").strip() and node.get(
+                "uri", ""
+            ).endswith(".svg"):
                 uri = unquote(node["uri"])
                 here = Path(self.env.doc2path(self.env.docname)).parent
-                for path in (Path(self.env.srcdir) / uri.lstrip("/"), here / uri, Path(uri)):
+                for path in (
+                    Path(self.env.srcdir) / uri.lstrip("/"),
+                    here / uri,
+                    Path(uri),
+                ):
                     if path.is_file():
-                        node["alt"] = svg_title(path.read_text(encoding="utf-8"))
+                        node["alt"] = svg_title(
+                            path.read_text(encoding="utf-8")
+                        )
                         break
             if not node.get("alt", "").strip():
-                logger.warning(ALT_HELP, location=place(node, self.env), type="book", subtype="alt")
+                logger.warning(
+                    ALT_HELP,
+                    location=place(node, self.env),
+                    type="book",
+                    subtype="alt",
+                )
 
 
 def is_cell(node):
-    return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
+    return (
+        isinstance(node, nodes.container)
+        and node.get("nb_element") == "cell_code"
+    )
 
 
 def is_bundle(node, mime_type=None):
@@ -205,13 +232,20 @@ def is_bundle(node, mime_type=None):
         isinstance(node, nodes.container)
         and node.get("nb_element") == "mime_bundle"
         and (
-            mime_type is None or any(child.get("mime_type") == mime_type for child in node.children)
+            mime_type is None
+            or any(
+                child.get("mime_type") == mime_type for child in node.children
+            )
         )
     )
 
 
 def part_of(bundle, mime_type):
-    return next(child for child in bundle.children if child.get("mime_type") == mime_type)
+    return next(
+        child
+        for child in bundle.children
+        if child.get("mime_type") == mime_type
+    )
 
 
 class NotebookOutputs(SphinxPostTransform):
@@ -223,9 +257,15 @@ class NotebookOutputs(SphinxPostTransform):
         if self.app.builder.format != "html":
             return
         for cell in list(self.document.findall(is_cell)):
-            for output in [n for n in cell.children if n.get("nb_element") == "cell_code_output"]:
+            for output in [
+                n
+                for n in cell.children
+                if n.get("nb_element") == "cell_code_output"
+            ]:
                 for bundle in list(output.children):
-                    if is_bundle(bundle, RECORD) and is_bundle(bundle, "text/markdown"):
+                    if is_bundle(bundle, RECORD) and is_bundle(
+                        bundle, "text/markdown"
+                    ):
                         self.box(bundle)
                         cell["result_first"] = True
                     elif is_bundle(bundle, "image/svg+xml"):
@@ -233,7 +273,10 @@ class NotebookOutputs(SphinxPostTransform):
                         cell["result_first"] = True
 
     def box(self, bundle):
-        markdown, record = part_of(bundle, "text/markdown"), part_of(bundle, RECORD)
+        markdown, record = (
+            part_of(bundle, "text/markdown"),
+            part_of(bundle, RECORD),
+        )
         kind = re.sub(r"[^a-z_-]", "", record.astext())
         box = nodes.container(classes=["check", f"check-{kind}"])
         box.extend(markdown.children)
@@ -275,7 +318,11 @@ class ResultFirst(SphinxPostTransform):
     def run(self, **kwargs):
         for cell in self.document.findall(is_cell):
             if cell.get("result_first"):
-                for folded in [n for n in cell.children if type(n).__name__ == "HideCodeCellNode"]:
+                for folded in [
+                    n
+                    for n in cell.children
+                    if type(n).__name__ == "HideCodeCellNode"
+                ]:
                     cell.remove(folded)
                     cell.append(folded)
 
@@ -285,7 +332,11 @@ def keep_record(render):
 
     def render_unhandled(self, data):
         if data.mime_type == RECORD:
-            kind = data.content.get("kind", "") if isinstance(data.content, dict) else ""
+            kind = (
+                data.content.get("kind", "")
+                if isinstance(data.content, dict)
+                else ""
+            )
             return [nodes.comment(kind, kind)]
         return render(self, data)
 
@@ -300,7 +351,10 @@ class TableHeads(SphinxTransform):
 
     def apply(self, **kwargs):
         for node in self.document.findall(nodes.raw):
-            if "html" in node.get("format", "") and "<th></th>" in node.astext():
+            if (
+                "html" in node.get("format", "")
+                and "<th></th>" in node.astext()
+            ):
                 text = node.astext().replace("<th></th>", "<td></td>")
                 node.children = [nodes.Text(text)]
                 node.rawsource = text
@@ -316,7 +370,9 @@ class BookTranslator(HTML5Translator):
     def visit_citation(self, node):
         if not isinstance(node.previous_sibling(), nodes.citation):
             self.body.append('<div role="list" class="citation-list">\n')
-        self.body.append(self.starttag(node, "div", classes=["citation"], role="listitem"))
+        self.body.append(
+            self.starttag(node, "div", classes=["citation"], role="listitem")
+        )
 
     def visit_label(self, node):
         # References are author and year, and the list is in their order: a second name for each serves nobody.
@@ -339,15 +395,24 @@ def stamp(app, exception):
     """Leave a mark of when the site was built without a warning, for the tests to compare with the sources."""
     mark = Path(app.outdir) / STAMP
     mark.unlink(missing_ok=True)
-    if exception is None and not app._warncount and app.builder.format == "html":
-        mark.write_text("The book was built when this file was written.\n", encoding="utf-8")
+    if (
+        exception is None
+        and not app._warncount
+        and app.builder.format == "html"
+    ):
+        mark.write_text(
+            "The book was built when this file was written.\n",
+            encoding="utf-8",
+        )
 
 
 def setup(app):
     from myst_nb.core.render import NbElementRenderer
 
     if not getattr(NbElementRenderer.render_unhandled, "keeps_record", False):
-        NbElementRenderer.render_unhandled = keep_record(NbElementRenderer.render_unhandled)
+        NbElementRenderer.render_unhandled = keep_record(
+            NbElementRenderer.render_unhandled
+        )
     app.set_translator("html", BookTranslator, override=True)
     app.add_node(MapNode, html=(visit_map, depart_map))
     app.add_directive("lossmap", LossMap)
@@ -356,4 +421,8 @@ def setup(app):
     app.add_post_transform(NotebookOutputs)
     app.add_post_transform(ResultFirst)
     app.connect("build-finished", stamp)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    return {
+        "version": "1",
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

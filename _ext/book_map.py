@@ -140,7 +140,9 @@ def narrow(href) -> str:
     parts, branches = [], []
     y = 112
     for region in REGIONS:
-        branches.append(f'<path d="M8 {y - 26} V{y + 4} Q8 {y + 9} 18 {y + 9}"/>')
+        branches.append(
+            f'<path d="M8 {y - 26} V{y + 4} Q8 {y + 9} 18 {y + 9}"/>'
+        )
         parts.append(
             f'<text class="map-region" x="{left}" y="{y + 14}">{escape(region.title)}</text>'
         )
@@ -149,7 +151,15 @@ def narrow(href) -> str:
         )
         for place, (text, name) in enumerate(region.places):
             r, c = divmod(place, 2)
-            parts.append(_pill(left + c * (pill + gap), y + 46 + 36 * r, pill, text, href(name)))
+            parts.append(
+                _pill(
+                    left + c * (pill + gap),
+                    y + 46 + 36 * r,
+                    pill,
+                    text,
+                    href(name),
+                )
+            )
         end = y + 46 + 36 * ((len(region.places) + 1) // 2) + 22
         if region is not REGIONS[-1]:
             branches.append(f'<path d="M8 {y} V{end}"/>')
@@ -169,10 +179,14 @@ def visit_map(translator, node):
     def href(name):
         docname = f"chapters/{name}"
         return (
-            builder.get_relative_uri(here, docname) if docname in builder.env.found_docs else None
+            builder.get_relative_uri(here, docname)
+            if docname in builder.env.found_docs
+            else None
         )
 
-    translator.body.append('<figure class="loss-map-figure">' + wide(href) + narrow(href))
+    translator.body.append(
+        '<figure class="loss-map-figure">' + wide(href) + narrow(href)
+    )
     translator.body.append(
         "<figcaption>The losses around identity (M). A solid outline is a chapter you can open; a dashed one is planned.</figcaption></figure>"
     )

@@ -61,7 +61,11 @@ def _engine():
 
     def start():
         engine = MiniRacer()
-        engine.eval((Path(__file__).parent / "katex" / "katex.min.js").read_text(encoding="utf-8"))
+        engine.eval(
+            (Path(__file__).parent / "katex" / "katex.min.js").read_text(
+                encoding="utf-8"
+            )
+        )
         engine.eval(_SCRIPT)
         return engine
 
@@ -88,7 +92,11 @@ def render(tex: str, display: bool = False) -> str:
 def explain(tex: str, error: Exception) -> str:
     """The warning for a formula that did not set: what KaTeX said, the formula, and what to try."""
     hint = next(
-        (text for sign, text in HELP.items() if sign.lower() in str(error).lower()),
+        (
+            text
+            for sign, text in HELP.items()
+            if sign.lower() in str(error).lower()
+        ),
         "look where the message points",
     )
     shown = " ".join(tex.split())
@@ -118,26 +126,41 @@ def _set(translator, node, tex: str, display: bool) -> str:
         return render(tex, display)
     except TeXError as error:
         env = translator.builder.env
-        docname = getattr(translator.builder, "current_docname", None) or env.docname
+        docname = (
+            getattr(translator.builder, "current_docname", None) or env.docname
+        )
         env.temp_data.setdefault("docname", docname)
-        logger.warning(explain(tex, error), location=place(node, env), type="book", subtype="tex")
+        logger.warning(
+            explain(tex, error),
+            location=place(node, env),
+            type="book",
+            subtype="tex",
+        )
         return f'<code class="tex-error">{translator.encode(tex)}</code>'
 
 
 def visit_inline(translator, node):
-    translator.body.append(translator.starttag(node, "span", "", CLASS="math notranslate"))
-    translator.body.append(_set(translator, node, node.astext(), display=False) + "</span>")
+    translator.body.append(
+        translator.starttag(node, "span", "", CLASS="math notranslate")
+    )
+    translator.body.append(
+        _set(translator, node, node.astext(), display=False) + "</span>"
+    )
     raise nodes.SkipNode
 
 
 def visit_block(translator, node):
     number = ""
     if node.get("number"):
-        number = NAMED_EQUATIONS.get(node.get("label")) or get_node_equation_number(
-            translator, node
-        )
+        number = NAMED_EQUATIONS.get(
+            node.get("label")
+        ) or get_node_equation_number(translator, node)
     translator.body.append(
-        translator.starttag(node, "div", CLASS="math notranslate" + (" numbered" if number else ""))
+        translator.starttag(
+            node,
+            "div",
+            CLASS="math notranslate" + (" numbered" if number else ""),
+        )
     )
     # A formula wider than the page scrolls in its own box, and the box is reached by keyboard. (book.js drops the
     # tab stop where nothing scrolls.)
@@ -145,7 +168,9 @@ def visit_block(translator, node):
     translator.body.append(
         f'<div class="math-scroll" tabindex="0" role="group" aria-label="{name}">'
     )
-    translator.body.append(_set(translator, node, node.astext(), display=True) + "</div>")
+    translator.body.append(
+        _set(translator, node, node.astext(), display=True) + "</div>"
+    )
     if number:
         translator.body.append(f'<span class="eqno">({number})')
         translator.add_permalink_ref(node, "Link to this equation")
@@ -165,12 +190,22 @@ def name_equations(app, env):
         if not gone or gone == (name,):
             continue
         for key, number in numbers.items():
-            if number[:-1] == gone[:-1] and isinstance(number[-1], int) and number[-1] > gone[-1]:
+            if (
+                number[:-1] == gone[:-1]
+                and isinstance(number[-1], int)
+                and number[-1] > gone[-1]
+            ):
                 numbers[key] = (*number[:-1], number[-1] - 1)
         numbers[f"equation-{label}"] = (name,)
 
 
 def setup(app):
-    app.add_html_math_renderer("book_katex", (visit_inline, None), (visit_block, None))
+    app.add_html_math_renderer(
+        "book_katex", (visit_inline, None), (visit_block, None)
+    )
     app.connect("env-check-consistency", name_equations)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": False}
+    return {
+        "version": "1",
+        "parallel_read_safe": True,
+        "parallel_write_safe": False,
+    }

@@ -17,7 +17,14 @@ from losslib.information import (
     mutual_information,
     self_information,
 )
-from losslib.logits import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax, softplus
+from losslib.logits import (
+    log_sigmoid,
+    log_softmax,
+    logsumexp,
+    sigmoid,
+    softmax,
+    softplus,
+)
 from losslib.multiclass import cross_entropy, nll_loss
 from losslib.objective import l1_penalty, l2_penalty, reduce
 

@@ -30,7 +30,9 @@ def library(x: Array) -> Any:
 def is_array(x: object) -> bool:
     """Tell whether `x` is an array of a library that the losses run on."""
     torch = sys.modules.get("torch")
-    return hasattr(x, "__array_namespace__") or (torch is not None and torch.is_tensor(x))
+    return hasattr(x, "__array_namespace__") or (
+        torch is not None and torch.is_tensor(x)
+    )
 
 
 def given(**arrays: Array | None) -> dict[str, Array]:
@@ -116,7 +118,11 @@ def log1p(x: Array) -> Array:
 
 def quotient(x: Array, y: Array | int) -> Array:
     """Return x / y; nan for 0 / 0, where NumPy would warn."""
-    with np.errstate(divide="ignore", invalid="ignore") if library(x) is np else nullcontext():
+    with (
+        np.errstate(divide="ignore", invalid="ignore")
+        if library(x) is np
+        else nullcontext()
+    ):
         return x / y
 
 
@@ -124,7 +130,7 @@ def xlogy(x: Array, y: Array) -> Array:
     r"""Return :math:`x\log y`, and 0 wherever `x` is 0, whatever `y` is (also in the gradient)."""
     xp = library(x)
     absent = x == 0
-    return xp.where(absent, xp.zeros_like(x), x * log(xp.where(absent, xp.ones_like(y), y)))
+    return xp.where(absent, 0.0, x * log(xp.where(absent, 1.0, y)))
 
 
 def class_axis(x: Array) -> int:
@@ -150,14 +156,18 @@ def one_hot(target: Array, x: Array) -> Array:
 def along_classes(weight: Array, x: Array) -> Array:
     """Return a weight per class ``(C,)`` in a shape that broadcasts against `x`."""
     axis = class_axis(x)
-    return library(x).reshape(weight, (1,) * axis + (-1,) + (1,) * (x.ndim - axis - 1))
+    return library(x).reshape(
+        weight, (1,) * axis + (-1,) + (1,) * (x.ndim - axis - 1)
+    )
 
 
 def check_floating(**arrays: Array) -> None:
     """Raise a TypeError that names the first of the arrays without a real floating dtype."""
     for name, x in arrays.items():
         if not library(x).isdtype(x.dtype, "real floating"):
-            raise TypeError(f"{name} must have a real floating dtype, got {x.dtype}")
+            raise TypeError(
+                f"{name} must have a real floating dtype, got {x.dtype}"
+            )
 
 
 def check_same_shape(**arrays: Array) -> None:
@@ -175,7 +185,9 @@ def check_unit_interval(*, slack: float = 0.0, **arrays: Array) -> None:
     for name, x in arrays.items():
         if concrete(x) and not _within_unit_interval(x, slack):
             outside = _first_where(x, ~((x >= 0) & (x <= 1 + slack)))
-            raise ValueError(f"{name} must hold probabilities in [0, 1], got {outside}")
+            raise ValueError(
+                f"{name} must hold probabilities in [0, 1], got {outside}"
+            )
 
 
 def _within_unit_interval(x: Array, slack: float) -> bool:
@@ -183,14 +195,18 @@ def _within_unit_interval(x: Array, slack: float) -> bool:
     if xp.isdtype(x.dtype, "bool") or not math.prod(x.shape):
         return True
     x = stop_gradient(x)
-    return bool(xp.min(x) >= 0) and bool(xp.max(x) <= 1 + slack)  # false for nan
+    return bool(xp.min(x) >= 0) and bool(
+        xp.max(x) <= 1 + slack
+    )  # false for nan
 
 
 def check_axis(axis: int, **arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays without such an axis."""
     for name, x in arrays.items():
         if not (isinstance(axis, int) and -x.ndim <= axis < x.ndim):
-            raise ValueError(f"axis must be an axis of {name}, {x.ndim}-dimensional, got {axis!r}")
+            raise ValueError(
+                f"axis must be an axis of {name}, {x.ndim}-dimensional, got {axis!r}"
+            )
 
 
 def check_broadcasts(to: tuple[int, ...], **arrays: Array) -> None:
@@ -198,8 +214,12 @@ def check_broadcasts(to: tuple[int, ...], **arrays: Array) -> None:
     for name, x in arrays.items():
         shape = tuple(x.shape)
         padded = (1,) * (len(to) - len(shape)) + shape
-        if len(shape) > len(to) or any(a not in (1, b) for a, b in zip(padded, to, strict=False)):
-            raise ValueError(f"{name} must broadcast to the shape of input, {to}, got {shape}")
+        if len(shape) > len(to) or any(
+            a not in (1, b) for a, b in zip(padded, to, strict=False)
+        ):
+            raise ValueError(
+                f"{name} must broadcast to the shape of input, {to}, got {shape}"
+            )
 
 
 def check_class_weight(weight: Array | None, n_classes: int) -> None:
@@ -214,7 +234,10 @@ def check_class_weight(weight: Array | None, n_classes: int) -> None:
 
 
 def check_classification(
-    input: Array, target: Array, weight: Array | None = None, ignore_index: int = -100
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int = -100,
 ) -> tuple[Any, Array]:
     """Check scores ``(C,)`` or ``(N, C, d1, …)`` against class indices of any integer dtype.
 
@@ -234,12 +257,16 @@ def check_classification(
     xp = namespace(input=input, target=target, **given(weight=weight))
     check_floating(input=input, **given(weight=weight))
     if input.ndim == 0:
-        raise ValueError("input must have a class axis, shape (C,) or (N, C, d1, …), got shape ()")
+        raise ValueError(
+            "input must have a class axis, shape (C,) or (N, C, d1, …), got shape ()"
+        )
     axis = class_axis(input)
     n_classes = input.shape[axis]
     check_class_weight(weight, n_classes)
     if not xp.isdtype(target.dtype, "integral"):
-        raise TypeError(f"target must hold class indices of an integer dtype, got {target.dtype}")
+        raise TypeError(
+            f"target must hold class indices of an integer dtype, got {target.dtype}"
+        )
     expected = tuple(input.shape[:axis]) + tuple(input.shape[axis + 1 :])
     if tuple(target.shape) != expected:
         raise ValueError(
@@ -248,7 +275,9 @@ def check_classification(
         )
     target = cast(target, xp.arange(0).dtype)
     if concrete(target):
-        outside = (target != ignore_index) & ((target < 0) | (target >= n_classes))
+        outside = (target != ignore_index) & (
+            (target < 0) | (target >= n_classes)
+        )
         if bool(xp.any(outside)):
             raise ValueError(
                 f"target must hold classes in 0 … {n_classes - 1} "
@@ -260,5 +289,7 @@ def check_classification(
 def _first_where(x: Array, mask: Array) -> str:
     xp = library(mask)
     first = int(xp.argmax(cast(xp.reshape(mask, (-1,)), xp.int8)))
-    position = tuple(int(i) for i in np.unravel_index(first, tuple(mask.shape)))
+    position = tuple(
+        int(i) for i in np.unravel_index(first, tuple(mask.shape))
+    )
     return f"{x[position]} at position {position}"

@@ -5,6 +5,7 @@ The chapter *Binary cross-entropy* derives the three functions and reads this fi
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from losslib._array import (
@@ -136,12 +137,17 @@ def binary_cross_entropy_with_logits(
     z = lift(input)
     y = cast(target, z.dtype)
     positive = y if pos_weight is None else y * cast(pos_weight, z.dtype)
-    miss, alarm = softplus(-z), softplus(z)  # both exact: neither comes from the other by z
+    miss, alarm = (
+        softplus(-z),
+        softplus(z),
+    )  # both exact: neither comes from the other by z
     loss = _times(positive, miss, xp) + _times(1 - y, alarm, xp)
     return reduce(_weighted(loss, weight), reduction, like=input)
 
 
-def soft_margin_loss(input: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
+def soft_margin_loss(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
     r"""Logistic loss of the margin, :math:`\log(1+e^{-yz})` with labels of -1 and 1.
 
     Parameters
@@ -181,7 +187,9 @@ def soft_margin_loss(input: Array, target: Array, *, reduction: Reduction = "mea
     return reduce(softplus(-cast(target, z.dtype) * z), reduction, like=input)
 
 
-def _check_binary(input: Array, target: Array, **optional: Array | None) -> Any:
+def _check_binary(
+    input: Array, target: Array, **optional: Array | None
+) -> Any:
     weights = given(**optional)
     xp = namespace(input=input, target=target, **weights)
     check_floating(input=input)
@@ -199,16 +207,18 @@ def _weighted(loss: Array, weight: Array | None) -> Array:
 
 def _times(share: Array, loss: Array, xp: Any) -> Array:
     """Return share · loss, with 0 · infinity = 0."""
-    never = (share == 0) & ~xp.isfinite(loss)
-    return share * xp.where(never, xp.zeros_like(loss), loss)
+    never = (share == 0) & (loss == math.inf)
+    return share * xp.where(never, 0.0, loss)
 
 
 def _clamped_logs(p: Array) -> tuple[Array, Array]:
     """Return log p and log(1 - p), at least -100; near 0 and 1 with PyTorch's finite slopes."""
     xp, held = library(p), stop_gradient(p)
     edge = held * (1 - held) < 1e-12
-    inside = xp.where(edge, xp.full_like(p, 0.5), p)  # autograd never sees an infinite slope
+    inside = xp.where(edge, 0.5, p)  # autograd never sees an infinite slope
     rise = (p - held) / 1e-12  # 0, with a slope
     log_p = xp.clip(log(held), -100.0, 0.0) + (1 - held) * rise
     log_rest = xp.clip(log1p(-held), -100.0, 0.0) - held * rise
-    return xp.where(edge, log_p, xp.log(inside)), xp.where(edge, log_rest, xp.log1p(-inside))
+    return xp.where(edge, log_p, xp.log(inside)), xp.where(
+        edge, log_rest, xp.log1p(-inside)
+    )

@@ -64,7 +64,9 @@ def self_information(p: Array, *, base: float = math.e) -> Array:
     namespace(p=p)
     check_floating(p=p)
     check_unit_interval(p=p)
-    return cast((0.0 - log(lift(p))) / _nats(base), p.dtype)  # 0 - 0 is 0, and -0 is not
+    return cast(
+        (0.0 - log(lift(p))) / _nats(base), p.dtype
+    )  # 0 - 0 is 0, and -0 is not
 
 
 def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
@@ -107,7 +109,9 @@ def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
     return cast((0.0 - xp.sum(xlogy(q, q), axis=axis)) / _nats(base), p.dtype)
 
 
-def cross_entropy_between(p: Array, q: Array, axis: int = -1, *, base: float = math.e) -> Array:
+def cross_entropy_between(
+    p: Array, q: Array, axis: int = -1, *, base: float = math.e
+) -> Array:
     r"""Cross-entropy :math:`H(P,Q)=-\sum_k p_k\log q_k` of two distributions.
 
     Parameters
@@ -143,10 +147,15 @@ def cross_entropy_between(p: Array, q: Array, axis: int = -1, *, base: float = m
     Cover and Thomas (2006), Elements of Information Theory, chapter 5.
     """
     xp = _check_distributions(axis, p=p, q=q)
-    return cast((0.0 - xp.sum(xlogy(lift(p), lift(q)), axis=axis)) / _nats(base), p.dtype)
+    return cast(
+        (0.0 - xp.sum(xlogy(lift(p), lift(q)), axis=axis)) / _nats(base),
+        p.dtype,
+    )
 
 
-def kl_divergence(p: Array, q: Array, axis: int = -1, *, base: float = math.e) -> Array:
+def kl_divergence(
+    p: Array, q: Array, axis: int = -1, *, base: float = math.e
+) -> Array:
     r"""KL divergence :math:`\mathrm{KL}(P\|Q)=\sum_k p_k\log(p_k/q_k)`.
 
     Parameters
@@ -230,12 +239,18 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
     cells = (*joint.shape[:-2], math.prod(joint.shape[-2:]))
     _check_distributions(-1, joint=xp.reshape(joint, cells))
     pair = lift(joint)
-    apart = xp.sum(pair, axis=-1, keepdims=True) * xp.sum(pair, axis=-2, keepdims=True)
+    apart = xp.sum(pair, axis=-1, keepdims=True) * xp.sum(
+        pair, axis=-2, keepdims=True
+    )
     p, q = xp.reshape(pair, cells), xp.reshape(apart, cells)
-    return cast(xp.sum(xlogy(p, p) - xlogy(p, q), axis=-1) / _nats(base), joint.dtype)
+    return cast(
+        xp.sum(xlogy(p, p) - xlogy(p, q), axis=-1) / _nats(base), joint.dtype
+    )
 
 
-def brier_score(input: Array, target: Array, *, reduction: Reduction = "mean") -> Array:
+def brier_score(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
     r"""Brier score :math:`\sum_k(\hat y_k-y_k)^2`, with :math:`y` the one-hot target.
 
     It is a strictly proper score, like the logarithmic one. For two classes it is twice the
@@ -276,12 +291,16 @@ def brier_score(input: Array, target: Array, *, reduction: Reduction = "mean") -
     axis = class_axis(input)
     _check_distributions(axis, input=input)
     p = lift(input)
-    return reduce(xp.sum((p - one_hot(target, p)) ** 2, axis=axis), reduction, like=input)
+    return reduce(
+        xp.sum((p - one_hot(target, p)) ** 2, axis=axis), reduction, like=input
+    )
 
 
 def _nats(base: float) -> float:
     if not base > 1:
-        raise ValueError(f"base must be above 1 (e for nats, 2 for bits), got {base!r}")
+        raise ValueError(
+            f"base must be above 1 (e for nats, 2 for bits), got {base!r}"
+        )
     return math.log(base)
 
 
@@ -291,11 +310,17 @@ def _check_distributions(axis: int, **arrays: Array) -> Any:
     check_same_shape(**arrays)
     check_axis(axis, **arrays)
     for name, p in arrays.items():
-        slack = max(1e-3, float(xp.finfo(p.dtype).eps))  # a sum of probabilities is rounded too
+        slack = max(
+            1e-3, float(xp.finfo(p.dtype).eps)
+        )  # a sum of probabilities is rounded too
         check_unit_interval(slack=slack, **{name: p})
         if concrete(p):
             total = xp.sum(lift(stop_gradient(p)), axis=axis)
-            worst = float(xp.max(xp.abs(total - 1))) if math.prod(total.shape) else 0.0
+            worst = (
+                float(xp.max(xp.abs(total - 1)))
+                if math.prod(total.shape)
+                else 0.0
+            )
             if not worst <= slack:
                 raise ValueError(
                     f"{name} must sum to 1 along axis {axis}, got a sum that is off by {worst:.4g}"

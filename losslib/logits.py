@@ -32,11 +32,13 @@ def below_max(input: Array, axis: int) -> tuple[Array, Array]:
     """
     xp = library(input)
     top = xp.max(stop_gradient(input), axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))  # -inf - -inf is no number
+    top = xp.where(xp.isfinite(top), top, 0.0)  # -inf - -inf is no number
     return input - top, top
 
 
-def logsumexp(input: Array, axis: int = -1, *, keepdims: bool = False) -> Array:
+def logsumexp(
+    input: Array, axis: int = -1, *, keepdims: bool = False
+) -> Array:
     r"""Log-sum-exp :math:`\log\sum_k e^{z_k}`, the smooth maximum.
 
     Parameters
@@ -73,7 +75,9 @@ def logsumexp(input: Array, axis: int = -1, *, keepdims: bool = False) -> Array:
     xp = _check_logits(input, axis)
     shifted, top = below_max(lift(input), axis)
     result = log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)) + top
-    return cast(result if keepdims else xp.squeeze(result, axis=axis), input.dtype)
+    return cast(
+        result if keepdims else xp.squeeze(result, axis=axis), input.dtype
+    )
 
 
 def log_softmax(input: Array, axis: int = -1) -> Array:
@@ -110,7 +114,10 @@ def log_softmax(input: Array, axis: int = -1) -> Array:
     """
     xp = _check_logits(input, axis)
     shifted, _ = below_max(lift(input), axis)
-    return cast(shifted - log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)), input.dtype)
+    return cast(
+        shifted - log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)),
+        input.dtype,
+    )
 
 
 def softmax(input: Array, axis: int = -1) -> Array:
@@ -148,7 +155,9 @@ def softmax(input: Array, axis: int = -1) -> Array:
     xp = _check_logits(input, axis)
     shifted, _ = below_max(lift(input), axis)
     weights = xp.exp(shifted)
-    return cast(weights / xp.sum(weights, axis=axis, keepdims=True), input.dtype)
+    return cast(
+        weights / xp.sum(weights, axis=axis, keepdims=True), input.dtype
+    )
 
 
 def softplus(input: Array) -> Array:

@@ -5,6 +5,8 @@ The chapter *Cross-entropy* derives both functions from identity (M) and reads t
 
 from __future__ import annotations
 
+import math
+
 from losslib._array import (
     Array,
     along_classes,
@@ -87,20 +89,24 @@ def cross_entropy(
     """
     namespace(input=input, target=target, **given(weight=weight))
     if not 0 <= label_smoothing <= 1:
-        raise ValueError(f"label_smoothing must be in [0, 1], got {label_smoothing!r}")
+        raise ValueError(
+            f"label_smoothing must be in [0, 1], got {label_smoothing!r}"
+        )
     if _holds_probabilities(input, target):
-        return _soft_cross_entropy(input, target, weight, ignore_index, reduction, label_smoothing)
+        return _soft_cross_entropy(
+            input, target, weight, ignore_index, reduction, label_smoothing
+        )
     xp, target = check_classification(input, target, weight, ignore_index)
     margins, log_sum = _margins(input)
     own, kept = _class_weight(input, target, weight, ignore_index)
-    chosen = xp.where(kept, target, xp.zeros_like(target))
+    chosen = xp.where(kept, target, 0)
     loss = log_sum - pick(margins, chosen)
     if label_smoothing:
         spread = _weighted_mean(log_sum, margins, weight)
         loss = (1 - label_smoothing) * own * loss + label_smoothing * spread
     elif weight is not None:
         loss = own * loss
-    loss = xp.where(kept, loss, xp.zeros_like(loss))
+    loss = xp.where(kept, loss, 0.0)
     return reduce(loss, reduction, weight=own, like=input)
 
 
@@ -154,10 +160,10 @@ def nll_loss(
     """
     xp, target = check_classification(input, target, weight, ignore_index)
     own, kept = _class_weight(input, target, weight, ignore_index)
-    loss = -pick(lift(input), xp.where(kept, target, xp.zeros_like(target)))
+    loss = -pick(lift(input), xp.where(kept, target, 0))
     if weight is not None:
         loss = own * loss
-    return reduce(xp.where(kept, loss, xp.zeros_like(loss)), reduction, weight=own, like=input)
+    return reduce(xp.where(kept, loss, 0.0), reduction, weight=own, like=input)
 
 
 def _soft_cross_entropy(
@@ -175,15 +181,17 @@ def _soft_cross_entropy(
     axis = class_axis(input)
     check_class_weight(weight, input.shape[axis])
     if ignore_index >= 0:
-        raise ValueError(f"ignore_index needs class indices in target, got {ignore_index}")
+        raise ValueError(
+            f"ignore_index needs class indices in target, got {ignore_index}"
+        )
     margins, log_sum = _margins(input)
     y = cast(target, margins.dtype)
     if label_smoothing:
         y = (1 - label_smoothing) * y + label_smoothing / input.shape[axis]
     if weight is not None:
         y = y * along_classes(cast(weight, y.dtype), y)
-    absent = (y == 0) & ~xp.isfinite(margins)  # 0·log 0 = 0
-    pull = y * xp.where(absent, xp.zeros_like(margins), margins)
+    absent = (y == 0) & (margins == -math.inf)  # 0·log 0 = 0
+    pull = y * xp.where(absent, 0.0, margins)
     loss = xp.sum(y, axis=axis) * log_sum - xp.sum(pull, axis=axis)
     return reduce(loss, reduction, like=input)
 
@@ -210,16 +218,20 @@ def _class_weight(
     dtype = lift(input).dtype
     if weight is None:
         return cast(kept, dtype), kept
-    index = xp.where(kept, target, xp.zeros_like(target))
+    index = xp.where(kept, target, 0)
     own = xp.take(cast(weight, dtype), xp.reshape(index, (-1,)), axis=0)
     own = xp.reshape(own, tuple(target.shape))
-    return xp.where(kept, own, xp.zeros_like(own)), kept
+    return xp.where(kept, own, 0.0), kept
 
 
-def _weighted_mean(log_sum: Array, margins: Array, weight: Array | None) -> Array:
+def _weighted_mean(
+    log_sum: Array, margins: Array, weight: Array | None
+) -> Array:
     """Return the mean over the classes of the weighted cross-entropies."""
     xp, axis = library(margins), class_axis(margins)
     if weight is None:
         return log_sum - xp.mean(margins, axis=axis)
     w = cast(weight, margins.dtype)
-    return log_sum * xp.mean(w) - xp.mean(along_classes(w, margins) * margins, axis=axis)
+    return log_sum * xp.mean(w) - xp.mean(
+        along_classes(w, margins) * margins, axis=axis
+    )

@@ -9,7 +9,15 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, TypeAlias
 
-from losslib._array import Array, cast, check_floating, given, lift, namespace, quotient
+from losslib._array import (
+    Array,
+    cast,
+    check_floating,
+    given,
+    lift,
+    namespace,
+    quotient,
+)
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
@@ -63,7 +71,9 @@ def reduce(
         total = math.prod(values.shape) if weight is None else xp.sum(weight)
         values = quotient(xp.sum(values), total)
     elif reduction != "none":
-        raise ValueError(f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}")
+        raise ValueError(
+            f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"
+        )
     return values if like is None else cast(values, like.dtype)
 
 
@@ -146,5 +156,7 @@ def _check_penalty(input: Array, strength: float) -> Any:
     xp = namespace(input=input)
     check_floating(input=input)
     if not strength >= 0:
-        raise ValueError(f"strength must be a number of at least 0, got {strength!r}")
+        raise ValueError(
+            f"strength must be a number of at least 0, got {strength!r}"
+        )
     return xp

@@ -65,10 +65,14 @@ def show(figure: Figure, alt: str, caption: str) -> None:
         If `alt` or `caption` is empty, or the figure draws no data.
     """
     if not alt.strip() or not caption.strip():
-        raise ValueError("alt and caption must say what the figure shows, got an empty text")
+        raise ValueError(
+            "alt and caption must say what the figure shows, got an empty text"
+        )
     summary = _summary(figure)
     if not summary:
-        raise ValueError("figure must draw at least one line, patch or collection")
+        raise ValueError(
+            "figure must draw at least one line, patch or collection"
+        )
     svg = io.StringIO()
     figure.savefig(
         svg, format="svg", bbox_inches="tight", metadata={"Date": None, "Title": alt},
@@ -95,7 +99,10 @@ def source(function: Callable[..., Any]) -> None:
     if ast.get_docstring(body) is not None:
         lines = text.splitlines(keepends=True)
         text = "".join(lines[: first.lineno - 1] + lines[first.end_lineno :])
-    display({"text/markdown": f"```python\n{text}```", "text/plain": text}, raw=True)
+    display(
+        {"text/markdown": f"```python\n{text}```", "text/plain": text},
+        raw=True,
+    )
 
 
 def _summary(figure: Figure) -> list[str]:
@@ -104,15 +111,24 @@ def _summary(figure: Figure) -> list[str]:
         f"  {artist}"
         for axes in figure.axes
         for artist in (
-            *(_describe("line", line.get_label(), line.get_xydata()) for line in axes.lines),
+            *(
+                _describe("line", line.get_label(), line.get_xydata())
+                for line in axes.lines
+            ),
             *(
                 _describe("points", item.get_label(), item.get_offsets())
                 if np.size(item.get_offsets()) > 2
                 else _describe("area", item.get_label(), _vertices(item))
                 for item in axes.collections
             ),
-            *(_describe("patch", patch.get_label(), _outline(patch)) for patch in axes.patches),
-            *(_describe("image", image.get_label(), _pixels(image)) for image in axes.images),
+            *(
+                _describe("patch", patch.get_label(), _outline(patch))
+                for patch in axes.patches
+            ),
+            *(
+                _describe("image", image.get_label(), _pixels(image))
+                for image in axes.images
+            ),
         )
     ]
 
@@ -123,7 +139,9 @@ def _vertices(collection: Any) -> np.ndarray:
 
 
 def _outline(patch: Any) -> np.ndarray:
-    return np.asarray(patch.get_patch_transform().transform(patch.get_path().vertices))
+    return np.asarray(
+        patch.get_patch_transform().transform(patch.get_path().vertices)
+    )
 
 
 def _pixels(image: Any) -> np.ndarray:

@@ -128,7 +128,8 @@ def logits(n: int, scale: float = 2.0) -> Sampler:
     (3,)
     """
     return Sampler(
-        f"{n} logits (normal, sd {scale:g})", lambda rng: rng.normal(scale=scale, size=n)
+        f"{n} logits (normal, sd {scale:g})",
+        lambda rng: rng.normal(scale=scale, size=n),
     )
 
 
@@ -140,7 +141,9 @@ def label(n: int) -> Sampler:
     >>> label(3).words
     'a label among 3 classes'
     """
-    return Sampler(f"a label among {n} classes", lambda rng: int(rng.integers(n)))
+    return Sampler(
+        f"a label among {n} classes", lambda rng: int(rng.integers(n))
+    )
 
 
 def distribution(n: int) -> Sampler:
@@ -151,7 +154,10 @@ def distribution(n: int) -> Sampler:
     >>> round(float(distribution(4).draw(np.random.default_rng(0)).sum()), 12)
     1.0
     """
-    return Sampler(f"a distribution over {n} outcomes", lambda rng: rng.dirichlet(np.ones(n)))
+    return Sampler(
+        f"a distribution over {n} outcomes",
+        lambda rng: rng.dirichlet(np.ones(n)),
+    )
 
 
 def joint(n: int, m: int) -> Sampler:
@@ -177,7 +183,8 @@ def stochastic(n: int, m: int) -> Sampler:
     '2 distributions over 3 outcomes each'
     """
     return Sampler(
-        f"{n} distributions over {m} outcomes each", lambda rng: rng.dirichlet(np.ones(m), size=n)
+        f"{n} distributions over {m} outcomes each",
+        lambda rng: rng.dirichlet(np.ones(m), size=n),
     )
 
 
@@ -190,7 +197,8 @@ def real(scale: float = 2.0) -> Sampler:
     'a real number (normal, sd 1)'
     """
     return Sampler(
-        f"a real number (normal, sd {scale:g})", lambda rng: float(rng.normal(scale=scale))
+        f"a real number (normal, sd {scale:g})",
+        lambda rng: float(rng.normal(scale=scale)),
     )
 
 
@@ -216,7 +224,9 @@ def positive() -> Sampler:
     >>> positive().words
     'a positive number (log-normal)'
     """
-    return Sampler("a positive number (log-normal)", lambda rng: float(rng.lognormal()))
+    return Sampler(
+        "a positive number (log-normal)", lambda rng: float(rng.lognormal())
+    )
 
 
 def unit() -> Sampler:
@@ -227,7 +237,9 @@ def unit() -> Sampler:
     >>> unit().words
     'a number in (0, 1)'
     """
-    return Sampler("a number in (0, 1)", lambda rng: float(rng.uniform(1e-9, 1.0)))
+    return Sampler(
+        "a number in (0, 1)", lambda rng: float(rng.uniform(1e-9, 1.0))
+    )
 
 
 def integer(low: int, high: int) -> Sampler:
@@ -238,7 +250,10 @@ def integer(low: int, high: int) -> Sampler:
     >>> integer(1, 6).words
     'an integer from 1 to 6'
     """
-    return Sampler(f"an integer from {low} to {high}", lambda rng: int(rng.integers(low, high + 1)))
+    return Sampler(
+        f"an integer from {low} to {high}",
+        lambda rng: int(rng.integers(low, high + 1)),
+    )
 
 
 def choice(*values: Any) -> Sampler:
@@ -250,7 +265,9 @@ def choice(*values: Any) -> Sampler:
     'one of -1, 1'
     """
     words = ", ".join(str(value) for value in values)
-    return Sampler(f"one of {words}", lambda rng: values[int(rng.integers(len(values)))])
+    return Sampler(
+        f"one of {words}", lambda rng: values[int(rng.integers(len(values)))]
+    )
 
 
 # --- Points -----------------------------------------------------------------------------------
@@ -274,14 +291,20 @@ class _Points:
     @property
     def names(self) -> set[str]:
         """The symbols that have a value at every point."""
-        return set(self.samplers) or {name for point in self.edge for name in point}
+        return set(self.samplers) or {
+            name for point in self.edge for name in point
+        }
 
     def words(self) -> str:
         """Say how many points of which kind there were, in Markdown."""
-        drawn = "; ".join(f"${_symbol(n)}$ {s.words}" for n, s in self.samplers.items())
+        drawn = "; ".join(
+            f"${_symbol(n)}$ {s.words}" for n, s in self.samplers.items()
+        )
         parts = []
         if self.samplers:
-            parts.append(f"at {_count(len(self.random), 'random point')}: {drawn}")
+            parts.append(
+                f"at {_count(len(self.random), 'random point')}: {drawn}"
+            )
         if self.edge:
             parts.append(f"at {_count(len(self.edge), 'hand-picked point')}")
         return "; and ".join(parts)
@@ -291,23 +314,37 @@ class _Points:
 
 
 def _draw_points(
-    samplers: Mapping[str, Sampler], points: int, edge: Sequence[Mapping[str, Any]] | None
+    samplers: Mapping[str, Sampler],
+    points: int,
+    edge: Sequence[Mapping[str, Any]] | None,
 ) -> _Points:
     for name, sampler in samplers.items():
         if not isinstance(sampler, Sampler):
-            raise TypeError(f"{name} must be a sampler such as logits(5), not {sampler!r}")
+            raise TypeError(
+                f"{name} must be a sampler such as logits(5), not {sampler!r}"
+            )
     if points < 1:
         raise ValueError(f"points must be at least 1, not {points}")
     misspelt = {name for point in edge or [] for name in point} - set(samplers)
     if samplers and misspelt:
-        raise CheckFailed(f"a hand-picked point gives {', '.join(misspelt)}, which is not drawn")
+        raise CheckFailed(
+            f"a hand-picked point gives {', '.join(misspelt)}, which is not drawn"
+        )
     rng = np.random.default_rng(SEED)
 
     def draw() -> Point:
-        return {name: _frozen(sampler.draw(rng)) for name, sampler in samplers.items()}
+        return {
+            name: _frozen(sampler.draw(rng))
+            for name, sampler in samplers.items()
+        }
 
-    picked = [draw() | {name: _frozen(v) for name, v in p.items()} for p in edge or []]
-    drawn = [draw() for _ in range(points)] if samplers else [] if picked else [{}]
+    picked = [
+        draw() | {name: _frozen(v) for name, v in p.items()}
+        for p in edge or []
+    ]
+    drawn = (
+        [draw() for _ in range(points)] if samplers else [] if picked else [{}]
+    )
     return _Points(picked, drawn, samplers)
 
 
@@ -336,10 +373,17 @@ class _Formula:
 
     def __post_init__(self) -> None:
         parameters = inspect.signature(self.fn).parameters.values()
-        if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY) for p in parameters):
-            raise TypeError(f"{self.where} must take its arguments by name, without * or **")
+        if any(
+            p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.POSITIONAL_ONLY)
+            for p in parameters
+        ):
+            raise TypeError(
+                f"{self.where} must take its arguments by name, without * or **"
+            )
         self.names = [p.name for p in parameters]
-        self.optional = {p.name for p in parameters if p.default is not p.empty}
+        self.optional = {
+            p.name for p in parameters if p.default is not p.empty
+        }
 
     def __call__(self, point: Point) -> Any:
         arguments = {name: point[name] for name in self.names if name in point}
@@ -348,7 +392,9 @@ class _Formula:
                 return self.fn(**arguments)
         except Exception as error:
             problem = f"{type(error).__name__}: {error}"
-            raise CheckFailed(f"{self.where} fails{_at(point)} with {problem}") from error
+            raise CheckFailed(
+                f"{self.where} fails{_at(point)} with {problem}"
+            ) from error
 
     def value(self, point: Point) -> np.ndarray:
         """Evaluate in float64, note which packages of interest were called, refuse a nan."""
@@ -358,9 +404,13 @@ class _Formula:
         try:
             array = np.asarray(result, dtype=np.float64)
         except (TypeError, ValueError, RuntimeError) as error:
-            raise CheckFailed(f"{self.where} gives no real numbers{_at(point)}: {error}") from error
+            raise CheckFailed(
+                f"{self.where} gives no real numbers{_at(point)}: {error}"
+            ) from error
         if np.isnan(array).any():
-            raise CheckFailed(f"{self.where} is nan{_at(point)}: {_number(array)}")
+            raise CheckFailed(
+                f"{self.where} is nan{_at(point)}: {_number(array)}"
+            )
         return array
 
 
@@ -371,10 +421,16 @@ def _watch(packages: set[str]) -> Iterator[dict[str, None]]:
 
     def note(frame: Any, event: str, called: Any) -> None:
         if event == "call":
-            module, name = frame.f_globals.get("__name__"), frame.f_code.co_name
+            module, name = (
+                frame.f_globals.get("__name__"),
+                frame.f_code.co_name,
+            )
         elif event == "c_call":
             owner = type(getattr(called, "__self__", None)).__module__
-            module, name = getattr(called, "__module__", None) or owner, called.__name__
+            module, name = (
+                getattr(called, "__module__", None) or owner,
+                called.__name__,
+            )
         else:
             return
         module = str(module)
@@ -390,13 +446,26 @@ def _watch(packages: set[str]) -> Iterator[dict[str, None]]:
 
 
 def _from_package(formula: _Formula, package: str) -> str | None:
-    return next((name for name in formula.foreign if name.partition(".")[0] == package), None)
+    return next(
+        (
+            name
+            for name in formula.foreign
+            if name.partition(".")[0] == package
+        ),
+        None,
+    )
 
 
-def _check_names(formulas: Sequence[_Formula], known: set[str], drawn: set[str]) -> None:
+def _check_names(
+    formulas: Sequence[_Formula], known: set[str], drawn: set[str]
+) -> None:
     """Refuse an argument that nothing draws, and a symbol drawn that nothing uses."""
     for formula in formulas:
-        unknown = [n for n in formula.names if n not in known and n not in formula.optional]
+        unknown = [
+            n
+            for n in formula.names
+            if n not in known and n not in formula.optional
+        ]
         if unknown:
             raise CheckFailed(
                 f"{formula.where} takes {', '.join(unknown)}, which no sampler draws "
@@ -415,12 +484,19 @@ def _fingerprint(fn: Any) -> Any:
     if code is None:
         return fn
     cells = tuple(id(cell.cell_contents) for cell in fn.__closure__ or ())
-    return _code_key(code), cells, repr(fn.__defaults__), repr(fn.__kwdefaults__)
+    return (
+        _code_key(code),
+        cells,
+        repr(fn.__defaults__),
+        repr(fn.__kwdefaults__),
+    )
 
 
 def _code_key(code: CodeType) -> Any:
     constants = tuple(
-        _code_key(c) if isinstance(c, CodeType) else (type(c).__name__, repr(c))
+        _code_key(c)
+        if isinstance(c, CodeType)
+        else (type(c).__name__, repr(c))
         for c in code.co_consts
     )
     arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -433,7 +509,12 @@ _GREEK = frozenset(
     """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
     upsilon phi chi psi omega""".split()  # noqa: SIM905
 )
-_ALIASES = {"ell": r"\ell", "eps": r"\varepsilon", "lam": r"\lambda", "lamda": r"\lambda"}
+_ALIASES = {
+    "ell": r"\ell",
+    "eps": r"\varepsilon",
+    "lam": r"\lambda",
+    "lamda": r"\lambda",
+}
 _ROW_WIDTH = 38
 
 
@@ -447,7 +528,11 @@ def _symbol(name: str) -> str:
 
 
 def _count(number: int, noun: str, plural: str = "") -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {plural or noun + 's'}"
+    return (
+        f"{number} {noun}"
+        if number == 1
+        else f"{number} {plural or noun + 's'}"
+    )
 
 
 def _rows(words: str) -> list[str]:
@@ -455,18 +540,28 @@ def _rows(words: str) -> list[str]:
     rows: list[list[str]] = [[]]
     width = 0
     for token in re.findall(r"(?:\$[^$]*\$|[^\s$])+", words):
-        length = len(re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", token))) + 1
+        length = (
+            len(re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", token)))
+            + 1
+        )
         if rows[-1] and width + length > _ROW_WIDTH:
             rows.append([])
             width = 0
         rows[-1].append(token)
         width += length
-    return [rf"& \quad{{\small\rlap{{{_tex_text(' '.join(row))}}}}}" for row in rows if row]
+    return [
+        rf"& \quad{{\small\rlap{{{_tex_text(' '.join(row))}}}}}"
+        for row in rows
+        if row
+    ]
 
 
 def _tex_text(words: str) -> str:
     pieces = words.split("$")
-    text = (f"${piece}$" if index % 2 else _escape(piece) for index, piece in enumerate(pieces))
+    text = (
+        f"${piece}$" if index % 2 else _escape(piece)
+        for index, piece in enumerate(pieces)
+    )
     return rf"\text{{{''.join(text)}}}"
 
 
@@ -489,22 +584,32 @@ def _cell_text(words: str) -> str:
     pieces = words.replace("\n", " ").split("$")
     for index, piece in enumerate(pieces):
         if index % 2:
-            pieces[index] = piece.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
+            pieces[index] = piece.replace(r"\|", r"\Vert ").replace(
+                "|", r"\vert "
+            )
         else:
             pieces[index] = piece.replace("|", r"\|")
     return "$".join(pieces)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_cell_text(cell) for cell in row] for row in rows)]
+    lines = [
+        head,
+        ["---"] * len(head),
+        *([_cell_text(cell) for cell in row] for row in rows),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
     """Lay rows out in columns for a terminal."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    widths = [
+        max(len(cell) for cell in column) for column in zip(*rows, strict=True)
+    ]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
         for row in rows
     )
 
@@ -522,7 +627,9 @@ def _number(value: Any) -> str:
 def _at(point: Point) -> str:
     if not point:
         return ""
-    return " at " + ", ".join(f"{name} = {_number(value)}" for name, value in point.items())
+    return " at " + ", ".join(
+        f"{name} = {_number(value)}" for name, value in point.items()
+    )
 
 
 def _short(value: Any) -> str:
@@ -532,7 +639,11 @@ def _short(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_short(item) for item in value)}]"
     if isinstance(value, float):
-        text = f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e7 else f"{value:.4g}"
+        text = (
+            f"{value:.4f}"
+            if value == 0 or 1e-3 <= abs(value) < 1e7
+            else f"{value:.4g}"
+        )
         return "0.0000" if text == "-0.0000" else text
     return str(value)
 
@@ -572,13 +683,18 @@ def _record(
     return record
 
 
-def _show(markdown: str, plain: str, record: Mapping[str, Any] | None = None) -> None:
+def _show(
+    markdown: str, plain: str, record: Mapping[str, Any] | None = None
+) -> None:
     """Display in a notebook, print in a terminal."""
     if "IPython" in sys.modules:
         from IPython import display, get_ipython
 
         if get_ipython() is not None:
-            data: dict[str, Any] = {"text/markdown": markdown, "text/plain": plain}
+            data: dict[str, Any] = {
+                "text/markdown": markdown,
+                "text/plain": plain,
+            }
             if record is not None:
                 data[RECORD_TYPE] = record
             display.display(data, raw=True)
@@ -616,7 +732,9 @@ class Line:
 
     def at(self, distance: float) -> float:
         """Give the parameter its value at this distance from the limit."""
-        return 1 / distance if math.isinf(self.limit) else self.limit + distance
+        return (
+            1 / distance if math.isinf(self.limit) else self.limit + distance
+        )
 
     def shown(self) -> str:
         """Give the TeX of the line; of code, its name."""
@@ -660,7 +778,9 @@ def start(tex: str, fn: Function) -> Line:
     return Line("", tex, fn)
 
 
-def equals(tex: str, fn: Function, reason: str = "", *, code: bool = False) -> Line:
+def equals(
+    tex: str, fn: Function, reason: str = "", *, code: bool = False
+) -> Line:
     r"""Write a line that equals the line before it.
 
     Parameters
@@ -703,7 +823,12 @@ def at_most(tex: str, fn: Function, reason: str = "") -> Line:
 
 
 def tends_to(
-    tex: str, fn: Function, reason: str = "", *, rate: float = 1, **parameter: float
+    tex: str,
+    fn: Function,
+    reason: str = "",
+    *,
+    rate: float = 1,
+    **parameter: float,
 ) -> Line:
     r"""Write the limit of the line before it.
 
@@ -727,11 +852,21 @@ def tends_to(
     >>> line = tends_to("x", lambda x: x, "the first term of the series", h=0.0, rate=2)
     """
     if len(parameter) != 1:
-        raise TypeError(f"tends_to takes one parameter and its limit, not {sorted(parameter)}")
+        raise TypeError(
+            f"tends_to takes one parameter and its limit, not {sorted(parameter)}"
+        )
     if not rate > 0:
         raise ValueError(f"rate must be positive, not {rate}")
     ((name, limit),) = parameter.items()
-    return Line("→", tex, fn, reason, parameter=name, limit=float(limit), rate=float(rate))
+    return Line(
+        "→",
+        tex,
+        fn,
+        reason,
+        parameter=name,
+        limit=float(limit),
+        rate=float(rate),
+    )
 
 
 def derivation(
@@ -797,13 +932,20 @@ def derivation(
         statement,
         name=label,
         points=len(drawn),
-        lines=[{"relation": x.relation, "tex": x.tex, "reason": x.reason} for x in lines],
+        lines=[
+            {"relation": x.relation, "tex": x.tex, "reason": x.reason}
+            for x in lines
+        ],
         detail={"steps": len(lines) - 1, "samplers": drawn.detail()},
     )
     foot = _derivation_foot(lines, drawn)
     block = _aligned(_derivation_rows(lines), label)
     markdown = f"**{statement}**\n\n{block}\n\n<small>{foot}</small>\n"
-    _show(markdown, f"{statement}\n{_derivation_text(lines)}\n{_plain(foot)}", record)
+    _show(
+        markdown,
+        f"{statement}\n{_derivation_text(lines)}\n{_plain(foot)}",
+        record,
+    )
 
 
 def _check_structure(lines: Sequence[Line]) -> None:
@@ -814,9 +956,13 @@ def _check_structure(lines: Sequence[Line]) -> None:
     seen: dict[Any, int] = {}
     for number, line in enumerate(lines, start=1):
         if number > 1 and not line.relation:
-            raise CheckFailed(f"line {number}, {line.tex}, is a second start(...)")
+            raise CheckFailed(
+                f"line {number}, {line.tex}, is a second start(...)"
+            )
         if line.code and number < len(lines):
-            raise CheckFailed(f"line {number}, {line.tex}, is losslib's but not the last line")
+            raise CheckFailed(
+                f"line {number}, {line.tex}, is losslib's but not the last line"
+            )
         earlier = seen.setdefault(_fingerprint(line.fn), number)
         if earlier != number:
             raise CheckFailed(
@@ -825,7 +971,9 @@ def _check_structure(lines: Sequence[Line]) -> None:
             )
 
 
-def _check_arguments(lines: Sequence[Line], formulas: Sequence[_Formula], drawn: _Points) -> None:
+def _check_arguments(
+    lines: Sequence[Line], formulas: Sequence[_Formula], drawn: _Points
+) -> None:
     """Each line may use the samplers and the parameters whose limit is still to come."""
     known = drawn.names
     for index, line in enumerate(lines):
@@ -841,7 +989,11 @@ def _check_arguments(lines: Sequence[Line], formulas: Sequence[_Formula], drawn:
                 f"{lines[index - 1].tex}, does not depend on {line.parameter}"
             )
     for index, formula in enumerate(formulas):
-        coming = {line.parameter for line in lines[index + 1 :] if line.relation == "→"}
+        coming = {
+            line.parameter
+            for line in lines[index + 1 :]
+            if line.relation == "→"
+        }
         _check_names([formula], known | coming, set())
     _check_names(formulas, {n for f in formulas for n in f.names}, drawn.names)
 
@@ -849,16 +1001,30 @@ def _check_arguments(lines: Sequence[Line], formulas: Sequence[_Formula], drawn:
 def _with_parameters(lines: Sequence[Line], point: Point, index: int) -> Point:
     """Add an ordinary value of every parameter of a limit, a different one from point to point."""
     distance = _ORDINARY_DISTANCES[index % len(_ORDINARY_DISTANCES)]
-    return point | {line.parameter: line.at(distance) for line in lines if line.relation == "→"}
+    return point | {
+        line.parameter: line.at(distance)
+        for line in lines
+        if line.relation == "→"
+    }
 
 
-def _check_steps(lines: Sequence[Line], formulas: Sequence[_Formula], drawn: _Points) -> None:
+def _check_steps(
+    lines: Sequence[Line], formulas: Sequence[_Formula], drawn: _Points
+) -> None:
     for index, (point, edge) in enumerate(drawn):
         full = _with_parameters(lines, point, index)
         values = [formula.value(full) for formula in formulas]
         for number in range(1, len(lines)):
             if lines[number].relation != "→":
-                _check_step(lines, formulas, number, values[number - 1], values[number], full, edge)
+                _check_step(
+                    lines,
+                    formulas,
+                    number,
+                    values[number - 1],
+                    values[number],
+                    full,
+                    edge,
+                )
 
 
 def _check_step(
@@ -872,7 +1038,9 @@ def _check_step(
 ) -> None:
     before, line = formulas[number - 1], formulas[number]
     names = set(before.names) | set(line.names)
-    where = _at({name: value for name, value in point.items() if name in names})
+    where = _at(
+        {name: value for name, value in point.items() if name in names}
+    )
     _check_shapes(before, line, left, right, where)
     if not edge:
         _check_finite(before, left, where)
@@ -885,7 +1053,11 @@ def _check_step(
 
 
 def _check_shapes(
-    before: _Formula, line: _Formula, left: np.ndarray, right: np.ndarray, where: str
+    before: _Formula,
+    line: _Formula,
+    left: np.ndarray,
+    right: np.ndarray,
+    where: str,
 ) -> None:
     if left.shape != right.shape:
         raise CheckFailed(
@@ -895,40 +1067,58 @@ def _check_shapes(
 
 def _check_finite(formula: _Formula, value: np.ndarray, where: str) -> None:
     if not np.isfinite(value).all():
-        raise CheckFailed(f"{formula.where} is infinite at a random point{where}: {_number(value)}")
+        raise CheckFailed(
+            f"{formula.where} is infinite at a random point{where}: {_number(value)}"
+        )
 
 
 @np.errstate(all="ignore")
 def _holds(
-    relation: str, left: np.ndarray, right: np.ndarray, tolerance: float = TOLERANCE
+    relation: str,
+    left: np.ndarray,
+    right: np.ndarray,
+    tolerance: float = TOLERANCE,
 ) -> bool:
     """Compare within tolerance; of infinities only the same ones are related."""
     same = left == right
     finite = np.isfinite(left) & np.isfinite(right)
     a, b = np.where(finite, left, 0.0), np.where(finite, right, 0.0)
     slack = tolerance * np.maximum(1.0, np.maximum(abs(a), abs(b)))
-    related = {"=": abs(a - b) <= slack, "≥": a >= b - slack, "≤": a <= b + slack}[relation]
+    related = {
+        "=": abs(a - b) <= slack,
+        "≥": a >= b - slack,
+        "≤": a <= b + slack,
+    }[relation]
     return bool(np.all(same | (finite & related)))
 
 
-def _check_limits(lines: Sequence[Line], formulas: Sequence[_Formula], drawn: _Points) -> None:
+def _check_limits(
+    lines: Sequence[Line], formulas: Sequence[_Formula], drawn: _Points
+) -> None:
     for number, line in enumerate(lines):
         if line.relation == "→":
             _check_limit(lines, formulas, number, drawn)
 
 
 def _check_limit(
-    lines: Sequence[Line], formulas: Sequence[_Formula], number: int, drawn: _Points
+    lines: Sequence[Line],
+    formulas: Sequence[_Formula],
+    number: int,
+    drawn: _Points,
 ) -> None:
     line, formula = lines[number], formulas[number]
     orders = []
     for index, (point, edge) in enumerate(drawn):
-        if edge and not all(np.isfinite(value).all() for value in point.values()):
+        if edge and not all(
+            np.isfinite(value).all() for value in point.values()
+        ):
             continue
         full = _with_parameters(lines, point, index)
         errors = _errors(line, formulas[number - 1], formula, full)
         order = _order(errors, math.isinf(line.rate))
-        if errors[-1] > _SMALLEST_ERROR and not (order is not None and order > line.rate / 2):
+        if errors[-1] > _SMALLEST_ERROR and not (
+            order is not None and order > line.rate / 2
+        ):
             raise CheckFailed(
                 f"{formula.where} is not the limit in {line.parameter}{_at(point)}: after "
                 f"{len(errors) - 1} halvings of the distance the relative error is {errors[-1]:.3g}"
@@ -949,7 +1139,9 @@ def _check_limit(
 
 
 @np.errstate(all="ignore")
-def _errors(line: Line, before: _Formula, formula: _Formula, point: Point) -> list[float]:
+def _errors(
+    line: Line, before: _Formula, formula: _Formula, point: Point
+) -> list[float]:
     """Measure the relative error at distances 1, 1/2, 1/4, ... until twice it is too small."""
     limit = formula.value(point)
     scale = max(1.0, float(np.max(abs(limit), initial=0.0)))
@@ -971,13 +1163,19 @@ def _order(errors: Sequence[float], growing: bool) -> float | None:
 
     For an error that falls faster than every power (`growing`), infinity if the slope grows.
     """
-    measured = [error for error in errors if error > _SMALLEST_ERROR][-_WINDOW:]
+    measured = [error for error in errors if error > _SMALLEST_ERROR][
+        -_WINDOW:
+    ]
     if len(measured) < 3:
         return None
     logs = np.log2(measured)
     if growing:
         slopes = -np.diff(logs)
-        return math.inf if slopes[-1] > 1.5 * max(1.0, slopes[-2]) else float(slopes[-1])
+        return (
+            math.inf
+            if slopes[-1] > 1.5 * max(1.0, slopes[-2])
+            else float(slopes[-1])
+        )
     return -float(np.polyfit(np.arange(len(logs)), logs, 1)[0])
 
 
@@ -985,7 +1183,9 @@ def _rate_holds(rate: float, observed: float) -> bool:
     return observed == rate or abs(observed - rate) <= RATE_TOLERANCE
 
 
-def _check_losslib(lines: Sequence[Line], formulas: Sequence[_Formula]) -> None:
+def _check_losslib(
+    lines: Sequence[Line], formulas: Sequence[_Formula]
+) -> None:
     for line, formula in zip(lines, formulas, strict=True):
         called = _from_package(formula, "losslib")
         if called and not line.code:
@@ -994,7 +1194,9 @@ def _check_losslib(lines: Sequence[Line], formulas: Sequence[_Formula]) -> None:
                 "the last line may be losslib's, by equals(..., code=True)"
             )
         if line.code and not called:
-            raise CheckFailed(f"{formula.where} is said to be losslib's, but calls nothing from it")
+            raise CheckFailed(
+                f"{formula.where} is said to be losslib's, but calls nothing from it"
+            )
 
 
 def _derivation_rows(lines: Sequence[Line]) -> list[str]:
@@ -1017,12 +1219,17 @@ def _derivation_text(lines: Sequence[Line]) -> str:
     rows = [f"      {lines[0].tex}"]
     for line in lines[1:]:
         words = "; ".join(filter(None, [line.convergence(), _reason(line)]))
-        rows.append(f"    {line.relation} {line.tex:<{width}}    ✓ {_plain(words)}".rstrip())
+        rows.append(
+            f"    {line.relation} {line.tex:<{width}}    ✓ {_plain(words)}".rstrip()
+        )
     return "\n".join(rows)
 
 
 def _derivation_foot(lines: Sequence[Line], drawn: _Points) -> str:
-    foot = f"✓ {_count(len(lines) - 1, 'step')} held {drawn.words()}".rstrip() + "."
+    foot = (
+        f"✓ {_count(len(lines) - 1, 'step')} held {drawn.words()}".rstrip()
+        + "."
+    )
     if any(line.relation == "=" for line in lines):
         foot += f" Equal sides agree to {TOLERANCE:.0e}.".replace("e-0", "e-")
     return foot
@@ -1082,21 +1289,30 @@ def gradient(
     """
     with _about(statement):
         drawn = _draw_points(samplers, points, edge)
-        value, slope = _Formula("the loss", loss), _Formula("the derived gradient", derived)
+        value, slope = (
+            _Formula("the loss", loss),
+            _Formula("the derived gradient", derived),
+        )
         _check_names([value, slope], drawn.names, drawn.names)
         if wrt not in value.names:
-            raise CheckFailed(f"the loss does not take {wrt}, the argument to derive by")
+            raise CheckFailed(
+                f"the loss does not take {wrt}, the argument to derive by"
+            )
         for point, _ in drawn:
             _check_gradient(value, slope, wrt, point)
         for package in ("torch", "losslib"):
             if called := _from_package(slope, package):
-                raise CheckFailed(f"{slope.where} calls {called}; compute it from its formula")
+                raise CheckFailed(
+                    f"{slope.where} calls {called}; compute it from its formula"
+                )
     record = _record(
         "gradient",
         statement,
         name=label,
         points=len(drawn),
-        lines=[{"relation": "=", "tex": tex, "reason": words or ""}] if tex else [],
+        lines=[{"relation": "=", "tex": tex, "reason": words or ""}]
+        if tex
+        else [],
         detail={"wrt": wrt, "samplers": drawn.detail()},
     )
     foot = f"✓ equal to autograd and to central differences {drawn.words()}."
@@ -1113,20 +1329,27 @@ def gradient(
 
 
 @np.errstate(all="ignore")
-def _check_gradient(loss: _Formula, derived: _Formula, wrt: str, point: Point) -> None:
+def _check_gradient(
+    loss: _Formula, derived: _Formula, wrt: str, point: Point
+) -> None:
     expected = derived.value(point)
     where = _at(point)
     shape = np.shape(point[wrt])
     if expected.shape != shape:
-        raise CheckFailed(f"{derived.where} has shape {expected.shape}, but {wrt} has {shape}")
+        raise CheckFailed(
+            f"{derived.where} has shape {expected.shape}, but {wrt} has {shape}"
+        )
     automatic, size = _autograd(loss, wrt, point)
     if not _holds("=", expected, automatic):
         raise CheckFailed(
             f"{derived.where} is {_number(expected)}, but autograd's is {_number(automatic)}{where}"
         )
-    step = float(np.finfo(np.float64).eps) ** (1 / 3)
-    numeric = _differences(loss, wrt, point, step)
-    rounding = 16 * np.finfo(np.float64).eps * abs(size) / step
+    eps = np.finfo(np.float64).eps
+    steps = eps ** (1 / 3) * np.clip(
+        abs(np.asarray(point[wrt], dtype=np.float64)), 1e-3, 1
+    )
+    numeric = _differences(loss, wrt, point, steps)
+    rounding = 16 * eps * abs(size) / steps
     slack = DIFFERENCE_TOLERANCE * np.maximum(1.0, abs(expected)) + rounding
     taken = np.isfinite(np.asarray(point[wrt], dtype=np.float64))
     if not np.all((abs(numeric - expected) <= slack)[taken]):
@@ -1147,13 +1370,17 @@ def _tensors(point: Point) -> Point:
     }
 
 
-def _autograd(loss: _Formula, wrt: str, point: Point) -> tuple[np.ndarray, float]:
+def _autograd(
+    loss: _Formula, wrt: str, point: Point
+) -> tuple[np.ndarray, float]:
     """Give the gradient by PyTorch, and the value of the loss."""
     tensors = _tensors(point)
     variable = tensors[wrt].double().requires_grad_()
     value = loss(tensors | {wrt: variable})
     if not hasattr(value, "backward") or value.ndim != 0:
-        raise CheckFailed(f"{loss.where} must be one scalar tensor{_at(point)}, not {value!r}")
+        raise CheckFailed(
+            f"{loss.where} must be one scalar tensor{_at(point)}, not {value!r}"
+        )
     if not value.requires_grad:
         raise CheckFailed(f"{loss.where} does not depend on {wrt}{_at(point)}")
     value.backward()
@@ -1161,11 +1388,15 @@ def _autograd(loss: _Formula, wrt: str, point: Point) -> tuple[np.ndarray, float
         raise CheckFailed(f"{loss.where} does not depend on {wrt}{_at(point)}")
     slope = variable.grad.numpy()
     if np.isnan(slope).any():
-        raise CheckFailed(f"autograd's gradient is nan{_at(point)}: {_number(slope)}")
+        raise CheckFailed(
+            f"autograd's gradient is nan{_at(point)}: {_number(slope)}"
+        )
     return slope, float(value.detach())
 
 
-def _differences(loss: _Formula, wrt: str, point: Point, step: float) -> np.ndarray:
+def _differences(
+    loss: _Formula, wrt: str, point: Point, steps: np.ndarray
+) -> np.ndarray:
     """Central differences of the loss in every finite entry of the argument.
 
     Those of two steps are extrapolated, so that the error falls with the fourth power of the step.
@@ -1177,12 +1408,17 @@ def _differences(loss: _Formula, wrt: str, point: Point, step: float) -> np.ndar
         above, below = base.copy(), base.copy()
         above[index] += step
         below[index] -= step
-        high, low = (float(loss(_tensors(point | {wrt: end}))) for end in (above, below))
+        high, low = (
+            float(loss(_tensors(point | {wrt: end}))) for end in (above, below)
+        )
         return float((high - low) / (above[index] - below[index]))
 
     for index in np.ndindex(base.shape):
         if np.isfinite(base[index]):
-            slopes[index] = (4 * slope(index, step / 2) - slope(index, step)) / 3
+            step = float(steps[index])
+            slopes[index] = (
+                4 * slope(index, step / 2) - slope(index, step)
+            ) / 3
     return slopes
 
 
@@ -1200,7 +1436,12 @@ _HEADS = {
 
 
 def published(
-    statement: str, printed: str | Mapping[str, str], /, *, source: str, **columns: Any
+    statement: str,
+    printed: str | Mapping[str, str],
+    /,
+    *,
+    source: str,
+    **columns: Any,
 ) -> None:
     r"""Compare numbers with what somebody printed, digit for digit.
 
@@ -1241,7 +1482,11 @@ def published(
         points=total,
         detail={"columns": list(columns), "printed": dict(rows)},
     )
-    heads = ["printed", *(_HEADS.get(name, name.replace("_", " ")) for name in columns), "held"]
+    heads = [
+        "printed",
+        *(_HEADS.get(name, name.replace("_", " ")) for name in columns),
+        "held",
+    ]
     body = [
         [" ".join(text.split()), *(cells[name][row] for name in columns), "✓"]
         for row, text in rows.items()
@@ -1252,7 +1497,10 @@ def published(
     foot = f"✓ {_count(total, 'number')} equal to every printed digit."
     markdown = f"**{statement}** ({source})\n\n{_table(heads, body)}\n\n<small>{foot}</small>\n"
     table = _columns(
-        [["", *(_plain(head).strip("`") for head in heads)], *(["", *r] for r in body)]
+        [
+            ["", *(_plain(head).strip("`") for head in heads)],
+            *(["", *r] for r in body),
+        ]
     )
     _show(markdown, f"{statement} ({source})\n{table}\n{foot}", record)
 
@@ -1262,7 +1510,9 @@ def _published_cells(
 ) -> dict[str, dict[str, str]]:
     """Format every column like what was printed, by column and row."""
     if not columns:
-        raise CheckFailed("there is no column to compare with what was printed")
+        raise CheckFailed(
+            "there is no column to compare with what was printed"
+        )
     if not all(text.split() for text in rows.values()) or not rows:
         raise CheckFailed("a row of what was printed holds no number")
     return {
@@ -1284,7 +1534,9 @@ def _row_value(column: Any, rows: Mapping[str, str], row: str) -> Any:
             )
         return column[row]
     if len(rows) > 1:
-        raise CheckFailed(f"a column must give a value for each of the rows {list(rows)}")
+        raise CheckFailed(
+            f"a column must give a value for each of the rows {list(rows)}"
+        )
     return column
 
 
@@ -1293,7 +1545,9 @@ def _printed_as(text: str, row: str, column: str, value: Any) -> str:
     wanted, got = text.split(), _flatten(value)
     place = f"row {row}, column {column}" if row else f"column {column}"
     if len(wanted) != len(got):
-        raise CheckFailed(f"{place}: {len(got)} numbers where {len(wanted)} are printed")
+        raise CheckFailed(
+            f"{place}: {len(got)} numbers where {len(wanted)} are printed"
+        )
     shown = []
     for index, (target, number) in enumerate(zip(wanted, got, strict=True)):
         digits = _format_like(target, number)
@@ -1311,7 +1565,9 @@ def _flatten(value: Any) -> list[float]:
     if isinstance(value, list | tuple):
         return [number for item in value for number in _flatten(item)]
     if isinstance(value, str):
-        raise TypeError(f"a column holds computed numbers, not the text {value!r}")
+        raise TypeError(
+            f"a column holds computed numbers, not the text {value!r}"
+        )
     return [float(value)]
 
 
@@ -1319,7 +1575,11 @@ def _format_like(printed: str, number: float) -> str:
     mantissa, _, exponent = printed.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     digits = f"{number:.{decimals}{'e' if exponent else 'f'}}"
-    return digits[1:] if digits.startswith("-") and not digits.strip("-0.") else digits
+    return (
+        digits[1:]
+        if digits.startswith("-") and not digits.strip("-0.")
+        else digits
+    )
 
 
 def _same_number(printed: str, digits: str) -> bool:
@@ -1327,7 +1587,9 @@ def _same_number(printed: str, digits: str) -> bool:
         target = Decimal(printed)
     except InvalidOperation:
         raise ValueError(f"{printed!r} is not a number as printed") from None
-    return target == Decimal(digits) or (target.is_nan() and Decimal(digits).is_nan())
+    return target == Decimal(digits) or (
+        target.is_nan() and Decimal(digits).is_nan()
+    )
 
 
 # --- Refutations ------------------------------------------------------------------------------
@@ -1398,7 +1660,9 @@ def refutes(
     hand-picked point.
     """
     if kind not in _CLAIM_KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_CLAIM_KINDS)}, not {kind!r}")
+        raise ValueError(
+            f"kind must be one of {', '.join(_CLAIM_KINDS)}, not {kind!r}"
+        )
     if (holds is None) == (raises is None):
         raise TypeError("refutes takes one of holds and raises")
     if raises is not None and show is not None:
@@ -1406,7 +1670,8 @@ def refutes(
     with _about(claim):
         drawn = _draw_points(samplers, points, edge)
         formulas = {
-            name: _Formula(name, fn) for name, fn in _named_functions(holds, truth, show).items()
+            name: _Formula(name, fn)
+            for name, fn in _named_functions(holds, truth, show).items()
         }
         _check_names(list(formulas.values()), drawn.names, drawn.names)
         if raises is not None:
@@ -1422,9 +1687,16 @@ def refutes(
         claim,
         source=source,
         points=len(drawn) if truth else tried,
-        detail={"kind": kind, "erratum": erratum, "says": says, "example": example},
+        detail={
+            "kind": kind,
+            "erratum": erratum,
+            "says": says,
+            "example": example,
+        },
     )
-    origin = "; ".join(filter(None, [source, f"erratum {erratum}" if erratum else "", kind]))
+    origin = "; ".join(
+        filter(None, [source, f"erratum {erratum}" if erratum else "", kind])
+    )
     foot = "✓ refuted"
     if truth is not None:
         foot = f"✓ refuted; what is so held {drawn.words()}".rstrip()
@@ -1439,7 +1711,9 @@ def refutes(
 
 
 def _named_functions(
-    holds: Function | None, truth: Function | None, show: Mapping[str, Function] | Function | None
+    holds: Function | None,
+    truth: Function | None,
+    show: Mapping[str, Function] | Function | None,
 ) -> dict[str, Function]:
     functions = {"the claim": holds, "what is so": truth}
     if callable(show):
@@ -1452,7 +1726,9 @@ def _named_functions(
 def _bool(formula: _Formula, point: Point) -> bool:
     result = formula(point)
     if not isinstance(result, bool | np.bool_):
-        raise CheckFailed(f"{formula.where} must give one bool, not {result!r}")
+        raise CheckFailed(
+            f"{formula.where} must give one bool, not {result!r}"
+        )
     return bool(result)
 
 
@@ -1476,12 +1752,18 @@ def _raised(expected: type[BaseException], call: Callable[[], Any]) -> str:
         return f"the call raises `{type(error).__name__}`"
     except Exception as error:
         got = type(error).__name__
-        raise CheckFailed(f"{got} was raised, not {expected.__name__}: {error}") from error
-    raise CheckFailed(f"the call raised no {expected.__name__}: strike the claim")
+        raise CheckFailed(
+            f"{got} was raised, not {expected.__name__}: {error}"
+        ) from error
+    raise CheckFailed(
+        f"the call raised no {expected.__name__}: strike the claim"
+    )
 
 
 def _values(
-    point: Point, formulas: Mapping[str, _Formula], show: Mapping[str, Function] | Function | None
+    point: Point,
+    formulas: Mapping[str, _Formula],
+    show: Mapping[str, Function] | Function | None,
 ) -> str:
     """Write the counter-example and what it gives, in Markdown."""
     shown = {f"${_symbol(name)}$": value for name, value in point.items()}
@@ -1489,7 +1771,9 @@ def _values(
         shown |= formulas["show"](point)
     else:
         shown |= {name: formulas[f"show {name}"](point) for name in show or {}}
-    return "; ".join(f"{name} = {_short(value)}" for name, value in shown.items())
+    return "; ".join(
+        f"{name} = {_short(value)}" for name, value in shown.items()
+    )
 
 
 # --- What was checked -------------------------------------------------------------------------
@@ -1521,16 +1805,25 @@ def summary() -> None:
     rows = [[r["kind"], r["statement"], _extent(r)] for r in _records.values()]
     kinds = [kind for kind, _ in _records]
     counts = ", ".join(
-        _count(kinds.count(kind), *_KIND_WORDS[kind]) for kind in dict.fromkeys(kinds)
+        _count(kinds.count(kind), *_KIND_WORDS[kind])
+        for kind in dict.fromkeys(kinds)
     )
     total = f"{_count(len(rows), 'check')} held: {counts}."
     heads = ["kind", "statement", "checked at"]
-    plain = _columns([["", *heads], *(["", *(_plain(cell) for cell in row)] for row in rows)])
+    plain = _columns(
+        [
+            ["", *heads],
+            *(["", *(_plain(cell) for cell in row)] for row in rows),
+        ]
+    )
     _show(f"{_table(heads, rows)}\n\n{total}\n", f"{plain}\n{total}")
 
 
 def _extent(record: Mapping[str, Any]) -> str:
-    return _count(record["points"], "number" if record["kind"] == "published" else "point")
+    return _count(
+        record["points"],
+        "number" if record["kind"] == "published" else "point",
+    )
 
 
 def ledger(*places: str | Path) -> list[dict[str, Any]]:
@@ -1556,7 +1849,11 @@ def ledger(*places: str | Path) -> list[dict[str, Any]]:
     >>> ledger()
     []
     """
-    return [record for path in _notebooks(places) for record in _stored_records(path)]
+    return [
+        record
+        for path in _notebooks(places)
+        for record in _stored_records(path)
+    ]
 
 
 def _notebooks(places: Iterable[str | Path]) -> Iterator[Path]:

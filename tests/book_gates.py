@@ -23,7 +23,11 @@ import yaml
 RECORD = "application/vnd.losslib.check+json"
 CHECKS = ("derivation", "gradient", "published", "refutes")
 LINES = ("start", "equals", "at_least", "at_most", "tends_to")
-KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
+KERNELSPEC = {
+    "display_name": "Python 3",
+    "language": "python",
+    "name": "python3",
+}
 
 # Three rooms, one name; these rooms have no sisters.
 BACK_MATTER = {"ledger", "notation", "bibliography"}
@@ -61,7 +65,9 @@ class Call:
         return self.name.startswith("losslib.verify.") and self.last in CHECKS
 
     def keyword(self, name: str) -> ast.expr | None:
-        return next((k.value for k in self.node.keywords if k.arg == name), None)
+        return next(
+            (k.value for k in self.node.keywords if k.arg == name), None
+        )
 
 
 @dataclass(frozen=True)
@@ -83,7 +89,9 @@ class Cell:
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [o.data[RECORD] for o in self.outputs if RECORD in o.get("data", {})]
+        return [
+            o.data[RECORD] for o in self.outputs if RECORD in o.get("data", {})
+        ]
 
     @cached_property
     def tree(self) -> ast.Module | None:
@@ -94,13 +102,22 @@ class Cell:
 
     @cached_property
     def calls(self) -> list[Call]:
-        found = list(_calls(self.tree, self.names)) if self.code and self.tree else []
-        return sorted(found, key=lambda call: (call.node.lineno, call.node.col_offset))
+        found = (
+            list(_calls(self.tree, self.names))
+            if self.code and self.tree
+            else []
+        )
+        return sorted(
+            found, key=lambda call: (call.node.lineno, call.node.col_offset)
+        )
 
     def says(self, problem: str, remedy: str | None = None) -> str:
         lines = self.node.source.strip().splitlines()
         first = lines[0][:60] if lines else "empty"
-        remedy = remedy or f"run `make refresh NB={self.chapter}`, read the diff, and commit it"
+        remedy = (
+            remedy
+            or f"run `make refresh NB={self.chapter}`, read the diff, and commit it"
+        )
         return (
             f"chapters/{self.chapter}.ipynb, cell {self.number} (it begins {first!r}): "
             f"{problem}; {remedy}"
@@ -123,7 +140,10 @@ class Chapter:
     @cached_property
     def cells(self) -> list[Cell]:
         names = _imported_names(self.nb.cells)
-        return [Cell(self.name, i, c, names) for i, c in enumerate(self.nb.cells, start=1)]
+        return [
+            Cell(self.name, i, c, names)
+            for i, c in enumerate(self.nb.cells, start=1)
+        ]
 
     @property
     def code_cells(self) -> list[Cell]:
@@ -131,16 +151,24 @@ class Chapter:
 
     @property
     def markdown(self) -> str:
-        return "\n\n".join(c.node.source for c in self.cells if c.node.cell_type == "markdown")
+        return "\n\n".join(
+            c.node.source for c in self.cells if c.node.cell_type == "markdown"
+        )
 
     def says(self, problem: str, remedy: str | None = None) -> str:
-        remedy = remedy or f"run `make refresh NB={self.name}`, read the diff, and commit it"
+        remedy = (
+            remedy
+            or f"run `make refresh NB={self.name}`, read the diff, and commit it"
+        )
         return f"chapters/{self.name}.ipynb: {problem}; {remedy}"
 
 
 def chapters(root: Path) -> list[Chapter]:
     """Read every notebook of the book."""
-    return [Chapter.read(path) for path in sorted((root / "chapters").glob("*.ipynb"))]
+    return [
+        Chapter.read(path)
+        for path in sorted((root / "chapters").glob("*.ipynb"))
+    ]
 
 
 def _imported_names(cells: Iterable[Any]) -> dict[str, str]:
@@ -154,18 +182,33 @@ def _imported_names(cells: Iterable[Any]) -> dict[str, str]:
         except SyntaxError:
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("losslib"):
+            if isinstance(node, ast.ImportFrom) and (
+                node.module or ""
+            ).startswith("losslib"):
                 for item in node.names:
                     if item.name == "*":
-                        star = (*CHECKS, *LINES, "summary", "ledger", "show", "source")
-                        names |= {name: f"{node.module}.{name}" for name in star}
+                        star = (
+                            *CHECKS,
+                            *LINES,
+                            "summary",
+                            "ledger",
+                            "show",
+                            "source",
+                        )
+                        names |= {
+                            name: f"{node.module}.{name}" for name in star
+                        }
                     else:
-                        names[item.asname or item.name] = f"{node.module}.{item.name}"
+                        names[item.asname or item.name] = (
+                            f"{node.module}.{item.name}"
+                        )
             elif isinstance(node, ast.Import):
                 for item in node.names:
                     if item.name.startswith("losslib"):
                         top = item.name.partition(".")[0]
-                        names[item.asname or top] = item.name if item.asname else top
+                        names[item.asname or top] = (
+                            item.name if item.asname else top
+                        )
     return names
 
 
@@ -175,7 +218,9 @@ _INDIRECT = (
 )  # fmt: skip
 
 
-def _calls(node: ast.AST, names: dict[str, str], direct: bool = True) -> Iterator[Call]:
+def _calls(
+    node: ast.AST, names: dict[str, str], direct: bool = True
+) -> Iterator[Call]:
     if isinstance(node, ast.Call):
         name = ast.unparse(node.func)
         first, dot, rest = name.partition(".")
@@ -193,7 +238,9 @@ def _text(output: Any) -> str:
     if output.output_type == "error":
         return "\n".join(output.get("traceback", []))
     data = output.get("data", {})
-    return "\n".join(v if isinstance(v, str) else json.dumps(v) for v in data.values())
+    return "\n".join(
+        v if isinstance(v, str) else json.dumps(v) for v in data.values()
+    )
 
 
 # --- Every cell has run, and nothing went wrong -----------------------------------------------
@@ -208,11 +255,19 @@ def executed(chapter: Chapter) -> list[str]:
             messages.append(cell.says("it has not been executed"))
         elif stored != count:
             messages.append(
-                cell.says(f"it was executed as [{stored}], but a clean run makes it [{count}]")
+                cell.says(
+                    f"it was executed as [{stored}], but a clean run makes it [{count}]"
+                )
             )
-        showing = {call.last for call in cell.calls if call.direct and _shows(call)}
+        showing = {
+            call.last for call in cell.calls if call.direct and _shows(call)
+        }
         if showing and stored is not None and not cell.outputs:
-            messages.append(cell.says(f"it calls {', '.join(sorted(showing))} but has no output"))
+            messages.append(
+                cell.says(
+                    f"it calls {', '.join(sorted(showing))} but has no output"
+                )
+            )
     return messages
 
 
@@ -227,7 +282,10 @@ def _shows(call: Call) -> bool:
 def plain_python(chapter: Chapter) -> list[str]:
     """Cells are plain Python: these gates read them."""
     return [
-        cell.says("it is not plain Python", "write it without magics (%, !) and trailing ?")
+        cell.says(
+            "it is not plain Python",
+            "write it without magics (%, !) and trailing ?",
+        )
         for cell in chapter.code_cells
         if cell.tree is None
     ]
@@ -246,7 +304,9 @@ def no_errors(chapter: Chapter) -> list[str]:
                 remedy = "mend what it warns of, then run "
             else:
                 continue
-            messages.append(cell.says(problem, f"{remedy}`make refresh NB={chapter.name}`"))
+            messages.append(
+                cell.says(problem, f"{remedy}`make refresh NB={chapter.name}`")
+            )
     return messages
 
 
@@ -255,7 +315,8 @@ _SKIPS = {
     "skip-execution",
 }  # fmt: skip
 _SKIP_COMMENT = re.compile(
-    r"^\s*#\s*(NBVAL_(?:SKIP|IGNORE_OUTPUT|RAISES_EXCEPTION)|PYTEST_VALIDATE_IGNORE_OUTPUT)", re.M
+    r"^\s*#\s*(NBVAL_(?:SKIP|IGNORE_OUTPUT|RAISES_EXCEPTION)|PYTEST_VALIDATE_IGNORE_OUTPUT)",
+    re.M,
 )
 
 
@@ -265,7 +326,9 @@ def no_skips(chapter: Chapter) -> list[str]:
     for cell in chapter.cells:
         tags = sorted(_SKIPS.intersection(cell.node.metadata.get("tags", ())))
         comments = _SKIP_COMMENT.findall(cell.node.source)
-        if (tags or comments) and not str(cell.node.metadata.get("reason", "")).strip():
+        if (tags or comments) and not str(
+            cell.node.metadata.get("reason", "")
+        ).strip():
             messages.append(
                 cell.says(
                     f"{', '.join(tags + comments)} keeps it from the tests, without a reason",
@@ -292,7 +355,9 @@ def checks_recorded(chapter: Chapter) -> list[str]:
         ]
     remedy = 'end it with a heading "What was checked here" and a cell that calls summary()'
     sums = [
-        cell for cell in chapter.cells if any(c.name.endswith("verify.summary") for c in cell.calls)
+        cell
+        for cell in chapter.cells
+        if any(c.name.endswith("verify.summary") for c in cell.calls)
     ]
     heads = [
         cell.number
@@ -303,14 +368,18 @@ def checks_recorded(chapter: Chapter) -> list[str]:
     if not heads or not sums or sums[-1].number < heads[-1]:
         return [chapter.says("it does not say what was checked", remedy)]
     messages = [
-        cell.says("it checks something after summary()", "move it before the summary")
+        cell.says(
+            "it checks something after summary()", "move it before the summary"
+        )
         for cell in chapter.cells
         if cell.records and cell.number > sums[-1].number
     ]
     count = len({(record["kind"], record["statement"]) for record in records})
     shown = "".join(map(_text, sums[-1].outputs))
     if not re.search(rf"\b{count} checks? held", shown):
-        messages.append(sums[-1].says(f"it does not count the chapter's {count} checks"))
+        messages.append(
+            sums[-1].says(f"it does not count the chapter's {count} checks")
+        )
     return messages
 
 
@@ -330,16 +399,28 @@ def every_line_ran(chapter: Chapter) -> list[str]:
                 continue
             statement = _literal(call.node.args[0]) if call.node.args else None
             record = next(
-                (r for r in free if r["kind"] == call.last and statement in (None, r["statement"])),
+                (
+                    r
+                    for r in free
+                    if r["kind"] == call.last
+                    and statement in (None, r["statement"])
+                ),
                 None,
             )
             if record is None:
                 title = f" {statement!r}" if statement else ""
-                messages.append(cell.says(f"its {call.last}{title} has left no record of a run"))
+                messages.append(
+                    cell.says(
+                        f"its {call.last}{title} has left no record of a run"
+                    )
+                )
                 continue
             free.remove(record)
             if call.last == "derivation":
-                messages += [cell.says(problem) for problem in _stale_lines(call, record)]
+                messages += [
+                    cell.says(problem)
+                    for problem in _stale_lines(call, record)
+                ]
     return messages
 
 
@@ -350,10 +431,18 @@ def _stale_lines(call: Call, record: dict[str, Any]) -> list[str]:
     if any(isinstance(line, ast.Starred) for line in lines):
         return [f"{title} takes its lines from a list: write them out"]
     if len(lines) != len(record["lines"]):
-        return [f"{title} has {len(lines)} lines, of which {len(record['lines'])} have run"]
+        return [
+            f"{title} has {len(lines)} lines, of which {len(record['lines'])} have run"
+        ]
     problems = []
-    for number, (line, stored) in enumerate(zip(lines, record["lines"], strict=True), start=1):
-        tex = _literal(line.args[0]) if isinstance(line, ast.Call) and line.args else None
+    for number, (line, stored) in enumerate(
+        zip(lines, record["lines"], strict=True), start=1
+    ):
+        tex = (
+            _literal(line.args[0])
+            if isinstance(line, ast.Call) and line.args
+            else None
+        )
         if tex is not None and tex != stored["tex"]:
             problems.append(
                 f"line {number} of {title} shows {tex}, but what ran was {stored['tex']}"
@@ -363,7 +452,11 @@ def _stale_lines(call: Call, record: dict[str, Any]) -> list[str]:
 
 def _literal(node: ast.expr) -> str | None:
     """Give the text of a string that stands in the source as it is."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+    return (
+        node.value
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        else None
+    )
 
 
 def errata_refuted(chapter: Chapter) -> list[str]:
@@ -424,7 +517,12 @@ def split_markdown(text: str) -> tuple[str, list[Directive]]:
             directives[-1].options[key.strip()] = value.strip()
         elif options and (match := _OPTION.match(line)):
             directives[-1].options[match[1]] = match[2]
-        elif fence and not info and open_marks and mark.startswith(open_marks[-1]):
+        elif (
+            fence
+            and not info
+            and open_marks
+            and mark.startswith(open_marks[-1])
+        ):
             open_marks.pop()
             options = False
         elif fence and (match := re.match(r"\{([\w:.-]+)\}\s*(.*)", info)):
@@ -445,7 +543,9 @@ def split_markdown(text: str) -> tuple[str, list[Directive]]:
 
 def _without_code_spans(text: str) -> str:
     def keep_role(match: re.Match[str]) -> str:
-        hidden = match["role"] is None or match["role"].startswith(("glue", "cite", "code"))
+        hidden = match["role"] is None or match["role"].startswith(
+            ("glue", "cite", "code")
+        )
         return " " if hidden else re.sub(r"<[^<>]*>\s*$", "", match["body"])
 
     span = r"(?:\{(?P<role>[\w:.-]+)\})?(?P<ticks>`+)(?P<body>[^`].*?)(?<!`)(?P=ticks)(?!`)"
@@ -483,9 +583,12 @@ _NUMBER = re.compile(
     (?P<cut>\s*(?:…|\.\.\.|\\l?dots))?""",
     re.X | re.I,
 )
-_BINARY = re.compile(r"(?:[\d)\]}]|(?<![\\A-Za-z])[A-Za-z]+)$")  # what a minus may stand behind
+_BINARY = re.compile(
+    r"(?:[\d)\]}]|(?<![\\A-Za-z])[A-Za-z]+)$"
+)  # what a minus may stand behind
 _NOT_NUMBERS = re.compile(
-    r"\]\([^()\s]*\)|https?://[^\s)>]+|\barXiv:\s*\d{4}\.\d{4,5}(?:v\d+)?|\b10\.\d{4,}/\S+", re.I
+    r"\]\([^()\s]*\)|https?://[^\s)>]+|\barXiv:\s*\d{4}\.\d{4,5}(?:v\d+)?|\b10\.\d{4,}/\S+",
+    re.I,
 )
 
 
@@ -497,7 +600,9 @@ def numbers(text: str) -> list[Number]:
     for match in _NUMBER.finditer(text):
         minus = match["sign"] and not _BINARY.search(text[: match.start()])
         exponent = int((match["e"] or match["power"] or "0").replace("−", "-"))
-        digits = f"{match['whole'].replace(',', '') or '0'}.{match['decimals']}"
+        digits = (
+            f"{match['whole'].replace(',', '') or '0'}.{match['decimals']}"
+        )
         value = Decimal(f"{'-' if minus else ''}{digits}").scaleb(exponent)
         decimals = len(match["decimals"])
         found.append(
@@ -516,12 +621,18 @@ def produced(chapter: Chapter) -> list[Number]:
     """Collect the numbers that the outputs of a chapter show and that nobody typed as a text."""
     found = []
     for cell in chapter.code_cells:
-        typed = [_squeeze(form) for text in _literals(cell) for form in (text, _bare(text))]
+        typed = [
+            _squeeze(form)
+            for text in _literals(cell)
+            for form in (text, _bare(text))
+        ]
         for output in cell.outputs:
             for text in _computed(output):
                 text = _squeeze(text)
                 for words in typed:
-                    text = re.sub(rf"(?<![\d.]){re.escape(words)}(?!\d)", " ", text)
+                    text = re.sub(
+                        rf"(?<![\d.]){re.escape(words)}(?!\d)", " ", text
+                    )
                 found += numbers(text)
     return found
 
@@ -560,7 +671,11 @@ def _computed(output: Any) -> Iterator[str]:
         yield data["text/plain"]
     else:
         yield data.get("text/markdown", "")
-    yield from (v for k, v in data.items() if k.startswith("application/papermill.record/text"))
+    yield from (
+        v
+        for k, v in data.items()
+        if k.startswith("application/papermill.record/text")
+    )
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -578,7 +693,10 @@ def _typed(cell: Cell) -> list[str]:
     for call in cell.calls:
         if not call.name.startswith(("losslib.verify.", "losslib.style.")):
             continue
-        arguments = [*enumerate(call.node.args), *((k.arg, k.value) for k in call.node.keywords)]
+        arguments = [
+            *enumerate(call.node.args),
+            *((k.arg, k.value) for k in call.node.keywords),
+        ]
         for place, node in arguments:
             # The numbers of others: printed (which is checked), quoted, or in a reference.
             if place in ("source", "label") or (call.last, place) in (
@@ -593,7 +711,9 @@ def _typed(cell: Cell) -> list[str]:
 def _typed_strings(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         yield node.value
-    elif isinstance(node, ast.JoinedStr | ast.BinOp | ast.Dict | ast.List | ast.Tuple):
+    elif isinstance(
+        node, ast.JoinedStr | ast.BinOp | ast.Dict | ast.List | ast.Tuple
+    ):
         for child in ast.iter_child_nodes(node):
             yield from _typed_strings(child)
 
@@ -617,7 +737,11 @@ def numbers_produced(chapter: Chapter) -> list[str]:
         else:
             texts = _typed(cell)
         for number in _unproduced("\n".join(texts), known):
-            messages.append(cell.says(_of_no_output(number, known), _number_remedy(chapter.name)))
+            messages.append(
+                cell.says(
+                    _of_no_output(number, known), _number_remedy(chapter.name)
+                )
+            )
     return messages
 
 
@@ -633,12 +757,22 @@ def page_numbers_produced(path: Path, book: Iterable[Chapter]) -> list[str]:
 
 
 def _unproduced(text: str, known: list[Number]) -> list[Number]:
-    return [n for n in numbers(text) if n.decimals >= 3 and not any(n.rounds(k) for k in known)]
+    return [
+        n
+        for n in numbers(text)
+        if n.decimals >= 3 and not any(n.rounds(k) for k in known)
+    ]
 
 
 def _of_no_output(number: Number, known: list[Number]) -> str:
-    turned = Number(number.text, -number.value, number.place, number.decimals, number.cut)
-    hint = " (one shows it with the other sign)" if any(turned.rounds(k) for k in known) else ""
+    turned = Number(
+        number.text, -number.value, number.place, number.decimals, number.cut
+    )
+    hint = (
+        " (one shows it with the other sign)"
+        if any(turned.rounds(k) for k in known)
+        else ""
+    )
     return f"no output shows the number {number.text}{hint}"
 
 
@@ -663,12 +797,18 @@ def toc_files(root: Path) -> list[str]:
             for item in node:
                 yield from files(item)
 
-    return list(files(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))))
+    return list(
+        files(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+    )
 
 
 def pages(root: Path) -> list[Path]:
     """Find the files that are pages of the book."""
-    found = [*root.glob("*.md"), *root.glob("*.ipynb"), *(root / "chapters").rglob("*")]
+    found = [
+        *root.glob("*.md"),
+        *root.glob("*.ipynb"),
+        *(root / "chapters").rglob("*"),
+    ]
     return sorted(
         path
         for path in found
@@ -681,7 +821,10 @@ def pages(root: Path) -> list[Path]:
 def toc_complete(root: Path) -> list[str]:
     """Every page is in the table of contents once, and every entry has its page."""
     listed = Counter(toc_files(root))
-    present = {path.relative_to(root).with_suffix("").as_posix() for path in pages(root)}
+    present = {
+        path.relative_to(root).with_suffix("").as_posix()
+        for path in pages(root)
+    }
     return [
         *(
             f"{name} is not in _toc.yml: add `- file: {name}` where it belongs, or remove the page"
@@ -702,10 +845,15 @@ def toc_complete(root: Path) -> list[str]:
 def rooms_agree(root: Path) -> list[str]:
     """A chapter, its module and its tests bear one name, and the contents list it."""
     rooms = {
-        "chapters/{}.ipynb": {p.stem for p in (root / "chapters").glob("*.ipynb")} - BACK_MATTER,
-        "losslib/{}.py": {p.stem for p in (root / "losslib").glob("*.py")} - FLOORS,
+        "chapters/{}.ipynb": {
+            p.stem for p in (root / "chapters").glob("*.ipynb")
+        }
+        - BACK_MATTER,
+        "losslib/{}.py": {p.stem for p in (root / "losslib").glob("*.py")}
+        - FLOORS,
         "tests/test_{}.py": {
-            p.stem.removeprefix("test_") for p in (root / "tests").glob("test_*.py")
+            p.stem.removeprefix("test_")
+            for p in (root / "tests").glob("test_*.py")
         }
         - OTHER_TESTS,
         "the entry chapters/{} of _toc.yml": {
@@ -752,24 +900,30 @@ def no_machine(chapter: Chapter) -> list[str]:
     for cell in chapter.cells:
         outputs = [_text(output) for output in cell.outputs]
         for what, pattern in _MACHINE.items():
-            for match in pattern.finditer("\n".join([cell.node.source, *outputs])):
+            for match in pattern.finditer(
+                "\n".join([cell.node.source, *outputs])
+            ):
                 messages.append(
-                    cell.says(f"it shows {what}, {match[0]!r}", _noise_remedy(chapter.name))
+                    cell.says(
+                        f"it shows {what}, {match[0]!r}",
+                        _noise_remedy(chapter.name),
+                    )
                 )
         for output in cell.outputs:
             if "image/svg+xml" not in output.get("data", {}) and (
                 match := _TIMES.search(_text(output))
             ):
                 messages.append(
-                    cell.says(f"it shows a time, {match[0]!r}", _noise_remedy(chapter.name))
+                    cell.says(
+                        f"it shows a time, {match[0]!r}",
+                        _noise_remedy(chapter.name),
+                    )
                 )
     return messages
 
 
 def _noise_remedy(name: str) -> str:
-    return (
-        f"print only what is the same on every machine and run, then run `make refresh NB={name}`"
-    )
+    return f"print only what every machine prints alike, then run `make refresh NB={name}`"
 
 
 def no_registries(paths: Iterable[Path], root: Path) -> list[str]:
@@ -792,7 +946,16 @@ def no_registries(paths: Iterable[Path], root: Path) -> list[str]:
 def tracked_files(root: Path) -> list[Path]:
     """Give the files under version control or about to be; without git, all that are not built."""
     run = subprocess.run(
-        ["git", "-C", str(root), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        [
+            "git",
+            "-C",
+            str(root),
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -803,7 +966,8 @@ def tracked_files(root: Path) -> list[Path]:
     return sorted(
         path
         for path in root.rglob("*")
-        if path.is_file() and not any(map(hidden.match, path.relative_to(root).parts))
+        if path.is_file()
+        and not any(map(hidden.match, path.relative_to(root).parts))
     )
 
 
@@ -812,15 +976,26 @@ def normalised(chapter: Chapter) -> list[str]:
     problems = []
     metadata = dict(chapter.nb.metadata)
     if metadata.get("kernelspec") != KERNELSPEC:
-        problems.append(f"its kernelspec is {dict(metadata.get('kernelspec', {}))}")
+        problems.append(
+            f"its kernelspec is {dict(metadata.get('kernelspec', {}))}"
+        )
     extra = set(metadata) - {"kernelspec", "language_info"}
     if extra or set(metadata.get("language_info", {})) - {"name"}:
-        problems.append("its metadata says more than the kernel and the language")
+        problems.append(
+            "its metadata says more than the kernel and the language"
+        )
     ids = Counter(cell.node.get("id") for cell in chapter.cells)
     if ids.pop(None, 0):
         problems.append("cells have no id")
-    problems += [f"the id {name!r} stands at {n} cells" for name, n in ids.items() if n > 1]
-    if chapter.text is not None and chapter.text != nbformat.v4.writes(chapter.nb) + "\n":
+    problems += [
+        f"the id {name!r} stands at {n} cells"
+        for name, n in ids.items()
+        if n > 1
+    ]
+    if (
+        chapter.text is not None
+        and chapter.text != nbformat.v4.writes(chapter.nb) + "\n"
+    ):
         problems.append("its file is not laid out as nbformat writes it")
     messages = [chapter.says(problem) for problem in problems]
     for cell in chapter.cells:
@@ -846,18 +1021,26 @@ def figures_described(chapter: Chapter) -> list[str]:
     for cell in chapter.code_cells:
         for index, output in enumerate(cell.outputs):
             data = output.get("data", {})
-            raster = [kind for kind in data if re.match(r"image/(?!svg)", kind)]
+            raster = [
+                kind for kind in data if re.match(r"image/(?!svg)", kind)
+            ]
             if raster or "data:image/" in data.get("text/html", ""):
                 messages.append(cell.says("it shows a raster image", remedy))
             if "image/svg+xml" not in data:
                 continue
             alt, *summary = data.get("text/plain", "").splitlines()
             if not re.match(r"Figure: \S+ \S+ \S", alt):
-                messages.append(cell.says("its figure has no alternative text", remedy))
+                messages.append(
+                    cell.says("its figure has no alternative text", remedy)
+                )
             elif not any(line.startswith("  ") for line in summary):
-                messages.append(cell.says("its figure has no summary of its data", remedy))
+                messages.append(
+                    cell.says("its figure has no summary of its data", remedy)
+                )
             following = cell.outputs[index + 1 : index + 2]
-            if not following or "text/markdown" not in following[0].get("data", {}):
+            if not following or "text/markdown" not in following[0].get(
+                "data", {}
+            ):
                 messages.append(cell.says("its figure has no caption", remedy))
     return messages
 
@@ -866,10 +1049,15 @@ def images(text: str) -> list[tuple[str, str]]:
     """Give the target and the alternative text of each image in Markdown."""
     prose, directives = split_markdown(text)
     return [
-        *((m[2], m[1]) for m in re.finditer(r"!\[([^\]]*)\]\(([^)\s]*)", prose)),
+        *(
+            (m[2], m[1])
+            for m in re.finditer(r"!\[([^\]]*)\]\(([^)\s]*)", prose)
+        ),
         *(
             (_attribute(m[0], "src"), _attribute(m[0], "alt"))
-            for m in re.finditer(r"<(?:img|script|iframe|video)\b[^>]*>", prose, re.I)
+            for m in re.finditer(
+                r"<(?:img|script|iframe|video)\b[^>]*>", prose, re.I
+            )
         ),
         *(
             (d.argument, d.options.get("alt", ""))
@@ -911,10 +1099,17 @@ def own_images(chapter: Chapter) -> list[str]:
             if "text/markdown" in data
         ]
         texts = shown if cell.node.cell_type == "code" else [cell.node.source]
-        messages += [message for text in texts for message in images_are_ours(text, where)]
+        messages += [
+            message
+            for text in texts
+            for message in images_are_ours(text, where)
+        ]
         if cell.node.get("attachments"):
             messages.append(
-                cell.says("an image is pasted into it", "draw it with losslib.style.show")
+                cell.says(
+                    "an image is pasted into it",
+                    "draw it with losslib.style.show",
+                )
             )
     return messages
 
@@ -925,7 +1120,9 @@ def own_images(chapter: Chapter) -> list[str]:
 def one_title(chapter: Chapter) -> list[str]:
     """A chapter has one title, and begins with it."""
     titles = re.findall(r"^# .+", split_markdown(chapter.markdown)[0], re.M)
-    if len(titles) == 1 and re.match(r"(?:\([\w-]+\)=\s*)?# ", chapter.nb.cells[0].source):
+    if len(titles) == 1 and re.match(
+        r"(?:\([\w-]+\)=\s*)?# ", chapter.nb.cells[0].source
+    ):
         return []
     return [
         chapter.says(
@@ -941,7 +1138,11 @@ def short_question(chapter: Chapter, most: int = 120) -> list[str]:
     opening, *sections = re.split(r"^##+ .*$", re.sub(r"^.*?^# .*?$", "", prose, flags=re.M | re.S),
                                   flags=re.M)  # fmt: skip
     text = opening if opening.strip() or not sections else sections[0]
-    words = [word for word in re.sub(r"\$[^$]*\$", "x", text).split() if re.search(r"\w", word)]
+    words = [
+        word
+        for word in re.sub(r"\$[^$]*\$", "x", text).split()
+        if re.search(r"\w", word)
+    ]
     if len(words) <= most:
         return []
     return [
@@ -961,9 +1162,15 @@ def exercises_solved(chapter: Chapter, least: int = 4) -> list[str]:
         for directive in split_markdown(cell.node.source)[1]
     ]
     labels = [
-        d.options.get("label") for d in directives if d.name in ("exercise", "exercise-start")
+        d.options.get("label")
+        for d in directives
+        if d.name in ("exercise", "exercise-start")
     ]
-    solved = {d.argument for d in directives if d.name in ("solution", "solution-start")}
+    solved = {
+        d.argument
+        for d in directives
+        if d.name in ("solution", "solution-start")
+    }
     messages = []
     if len(labels) < least:
         messages.append(

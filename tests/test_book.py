@@ -7,7 +7,12 @@ import book_gates as gates
 import nbformat
 import pytest
 from book_gates import RECORD, Chapter, numbers, split_markdown
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = gates.chapters(ROOT)
@@ -54,7 +59,9 @@ def test_the_book_has_the_chapters_of_the_errata():
     )
 
 
-@pytest.mark.parametrize("gate", EVERY_NOTEBOOK, ids=lambda gate: gate.__name__)
+@pytest.mark.parametrize(
+    "gate", EVERY_NOTEBOOK, ids=lambda gate: gate.__name__
+)
 @pytest.mark.parametrize("chapter", BOOK, ids=lambda chapter: chapter.name)
 def test_notebook(gate, chapter):
     passes(gate(chapter))
@@ -69,7 +76,10 @@ def test_chapter(gate, chapter):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_page(page):
     text = page.read_text(encoding="utf-8")
-    passes(gates.page_numbers_produced(page, BOOK) + gates.images_are_ours(text, page.name))
+    passes(
+        gates.page_numbers_produced(page, BOOK)
+        + gates.images_are_ours(text, page.name)
+    )
 
 
 def test_contents():
@@ -95,7 +105,9 @@ def test_a_number_out_of_nowhere_fails_in_every_chapter(chapter):
     nb = nbformat.from_dict(chapter.nb)
     nb.cells = [*nb.cells, new_markdown_cell(f"The loss is {invented}.")]
     messages = gates.numbers_produced(Chapter(chapter.name, nb))
-    assert [message for message in messages if f"the number {invented};" in message]
+    assert [
+        message for message in messages if f"the number {invented};" in message
+    ]
 
 
 # --- A small notebook that passes, and its faults ---------------------------------------------
@@ -109,13 +121,17 @@ DERIVATION = r"""derivation(
 )"""
 
 
-def record(kind="derivation", statement="A square completed", lines=(), **detail):
+def record(
+    kind="derivation", statement="A square completed", lines=(), **detail
+):
     return {
         "kind": kind,
         "statement": statement,
         "label": None,
         "source": None,
-        "lines": [{"relation": "=", "tex": tex, "reason": ""} for tex in lines],
+        "lines": [
+            {"relation": "=", "tex": tex, "reason": ""} for tex in lines
+        ],
         "points": 300,
         "detail": detail,
     }
@@ -123,7 +139,9 @@ def record(kind="derivation", statement="A square completed", lines=(), **detail
 
 def displayed(text, check=None, **more):
     data = {"text/markdown": text, "text/plain": text, **more}
-    return new_output("display_data", data | ({RECORD: check} if check else {}))
+    return new_output(
+        "display_data", data | ({RECORD: check} if check else {})
+    )
 
 
 def printed(text, name="stdout"):
@@ -137,8 +155,13 @@ def code(source, *outputs, **metadata):
 def focal(*cells, run=True) -> Chapter:
     """Make a chapter named focal, all of whose cells have run."""
     nb = new_notebook(cells=list(cells))
-    nb.metadata = {"kernelspec": gates.KERNELSPEC, "language_info": {"name": "python"}}
-    for count, cell in enumerate((c for c in nb.cells if c.cell_type == "code"), start=1):
+    nb.metadata = {
+        "kernelspec": gates.KERNELSPEC,
+        "language_info": {"name": "python"},
+    }
+    for count, cell in enumerate(
+        (c for c in nb.cells if c.cell_type == "code"), start=1
+    ):
         cell.execution_count = count if run else None
     return Chapter("focal", nb)
 
@@ -154,7 +177,9 @@ def whole() -> list:
         for i in range(4)
     )
     return [
-        new_markdown_cell("# Focal\n\nWhy is the loss stuck at $0.6931$?\n\n## At a glance"),
+        new_markdown_cell(
+            "# Focal\n\nWhy is the loss stuck at $0.6931$?\n\n## At a glance"
+        ),
         code(SETUP),
         derived(),
         code("print(log(2))", printed("0.693147\n")),
@@ -182,7 +207,13 @@ def test_a_whole_chapter_passes():
 def test_a_cell_that_has_not_run():
     chapter = focal(*whole())
     chapter.nb.cells[3].execution_count = None
-    says(gates.executed(chapter), "cell 4", "print(log(2))", "not been executed", REFRESH)
+    says(
+        gates.executed(chapter),
+        "cell 4",
+        "print(log(2))",
+        "not been executed",
+        REFRESH,
+    )
 
 
 def test_cells_that_ran_out_of_order():
@@ -194,20 +225,38 @@ def test_cells_that_ran_out_of_order():
 def test_a_check_without_output():
     cells = whole()
     cells[2].outputs = []
-    says(gates.executed(focal(*cells)), "cell 3", "derivation", "no output", REFRESH)
+    says(
+        gates.executed(focal(*cells)),
+        "cell 3",
+        "derivation",
+        "no output",
+        REFRESH,
+    )
 
 
 def test_a_figure_without_output():
-    cells = [code("from losslib import style"), code('style.show(fig, "a", "b")')]
+    cells = [
+        code("from losslib import style"),
+        code('style.show(fig, "a", "b")'),
+    ]
     says(gates.executed(focal(*cells)), "cell 2", "calls show", REFRESH)
 
 
 def test_magic():
-    says(gates.plain_python(focal(code("%timeit f()"))), "cell 1", "without magics")
+    says(
+        gates.plain_python(focal(code("%timeit f()"))),
+        "cell 1",
+        "without magics",
+    )
 
 
 def test_an_error():
-    failed = new_output("error", ename="CheckFailed", evalue="line 2 does not hold", traceback=[])
+    failed = new_output(
+        "error",
+        ename="CheckFailed",
+        evalue="line 2 does not hold",
+        traceback=[],
+    )
     says(
         gates.no_errors(focal(code("f()", failed))),
         "cell 1",
@@ -218,7 +267,9 @@ def test_an_error():
 
 def test_a_warning():
     chapter = focal(code("f()", printed("RuntimeWarning: overflow", "stderr")))
-    says(gates.no_errors(chapter), "cell 1", "RuntimeWarning: overflow", REFRESH)
+    says(
+        gates.no_errors(chapter), "cell 1", "RuntimeWarning: overflow", REFRESH
+    )
 
 
 @pytest.mark.parametrize(
@@ -241,16 +292,27 @@ def test_a_skip_with_a_reason():
 
 
 def test_no_check():
-    says(gates.checks_recorded(focal(code("1 + 1"))), "records no check", "derivation", REFRESH)
+    says(
+        gates.checks_recorded(focal(code("1 + 1"))),
+        "records no check",
+        "derivation",
+        REFRESH,
+    )
 
 
 def test_no_summary():
-    says(gates.checks_recorded(focal(*whole()[:-2])), "What was checked here", "summary()")
+    says(
+        gates.checks_recorded(focal(*whole()[:-2])),
+        "What was checked here",
+        "summary()",
+    )
 
 
 def test_a_check_after_the_summary():
     chapter = focal(*whole(), derived())
-    says(gates.checks_recorded(chapter), "cell 8", "after summary()", "move it")
+    says(
+        gates.checks_recorded(chapter), "cell 8", "after summary()", "move it"
+    )
 
 
 def test_a_stale_summary():
@@ -262,18 +324,33 @@ def test_a_stale_summary():
 def test_a_derivation_without_record():
     cells = [code(SETUP), code(DERIVATION, displayed("A square completed ✓"))]
     says(
-        gates.every_line_ran(focal(*cells)), "cell 2", "'A square completed'", "no record", REFRESH
+        gates.every_line_ran(focal(*cells)),
+        "cell 2",
+        "'A square completed'",
+        "no record",
+        REFRESH,
     )
 
 
 def test_a_line_that_has_not_run():
     cells = [code(SETUP), derived(lines=["x^2+2x"])]
-    says(gates.every_line_ran(focal(*cells)), "cell 2", "has 2 lines, of which 1", REFRESH)
+    says(
+        gates.every_line_ran(focal(*cells)),
+        "cell 2",
+        "has 2 lines, of which 1",
+        REFRESH,
+    )
 
 
 def test_a_flipped_sign_in_a_line():
     cells = [code(SETUP), derived(DERIVATION.replace("^2-1", "^2+1"))]
-    says(gates.every_line_ran(focal(*cells)), "cell 2", "line 2", "(x+1)^2+1", REFRESH)
+    says(
+        gates.every_line_ran(focal(*cells)),
+        "cell 2",
+        "line 2",
+        "(x+1)^2+1",
+        REFRESH,
+    )
 
 
 def test_lines_from_a_list():
@@ -282,18 +359,32 @@ def test_lines_from_a_list():
 
 
 @pytest.mark.parametrize(
-    "source", ["def f():\n    {}", "if seldom:\n    {}", "for _ in []:\n    {}"]
+    "source",
+    ["def f():\n    {}", "if seldom:\n    {}", "for _ in []:\n    {}"],
 )
 def test_a_check_that_may_not_run(source):
     cell = code(source.format('published("Pi", "3.14", source="a", numpy=pi)'))
-    says(gates.every_line_ran(focal(code(SETUP), cell)), "cell 2", "published inside", "its own")
+    says(
+        gates.every_line_ran(focal(code(SETUP), cell)),
+        "cell 2",
+        "published inside",
+        "its own",
+    )
 
 
-@pytest.mark.parametrize("call", ['refutes("c", says="s")', 'published("c", "1")'])
+@pytest.mark.parametrize(
+    "call", ['refutes("c", says="s")', 'published("c", "1")']
+)
 def test_another_check_without_record(call):
     other = displayed("", record("gradient", "c"))
     chapter = focal(code(SETUP), code(call, other))
-    says(gates.every_line_ran(chapter), "cell 2", call.partition("(")[0], "no record", REFRESH)
+    says(
+        gates.every_line_ran(chapter),
+        "cell 2",
+        call.partition("(")[0],
+        "no record",
+        REFRESH,
+    )
 
 
 def test_checks_by_another_name_are_seen():
@@ -306,11 +397,18 @@ def test_checks_by_another_name_are_seen():
 def test_an_erratum_that_is_not_refuted():
     cell = code("", displayed("", record("refutes", "c", erratum=9)))
     chapter = Chapter("objective", focal(cell).nb)
-    says(gates.errata_refuted(chapter), "erratum 10", "refutes(", "make refresh NB=objective")
+    says(
+        gates.errata_refuted(chapter),
+        "erratum 10",
+        "refutes(",
+        "make refresh NB=objective",
+    )
 
 
 def test_every_erratum_of_the_first_chapters_has_one_place():
-    assert sorted(n for some in gates.ERRATA.values() for n in some) == list(range(1, 25))
+    assert sorted(n for some in gates.ERRATA.values() for n in some) == list(
+        range(1, 25)
+    )
 
 
 # --- Numbers ----------------------------------------------------------------------------------
@@ -329,11 +427,16 @@ def test_every_erratum_of_the_first_chapters_has_one_place():
         (r"$1.234\times10^{-5}$, 1.234e-5", ["0.00001234"] * 2),
         (r"$0.693\,147$", ["0.693147"]),
         ("version 2.13.0, 1.10.123, and 3 of 4.", []),
-        ("arXiv:1708.02002, [x](https://a.b/1708.02002), doi 10.1109/5.771073", []),
+        (
+            "arXiv:1708.02002, [x](https://a.b/1708.02002), doi 10.1109/5.771073",
+            [],
+        ),
     ],
 )
 def test_numbers_are_read(text, values):
-    assert [number.value for number in numbers(text)] == [Decimal(value) for value in values]
+    assert [number.value for number in numbers(text)] == [
+        Decimal(value) for value in values
+    ]
 
 
 def prose_and_output(prose, output="0.693147 -0.7688 1234.5678 0.5"):
@@ -375,19 +478,32 @@ def test_a_number_that_an_output_shows(prose):
 )
 def test_a_number_out_of_nowhere(prose, number):
     messages = gates.numbers_produced(prose_and_output(prose))
-    says(messages, "cell 2", f"no output shows the number {number}", "print it", REFRESH)
+    says(
+        messages,
+        "cell 2",
+        f"no output shows the number {number}",
+        "print it",
+        REFRESH,
+    )
 
 
 def test_a_wrong_sign_is_pointed_out():
-    says(gates.numbers_produced(prose_and_output("0.7688")), "with the other sign")
+    says(
+        gates.numbers_produced(prose_and_output("0.7688")),
+        "with the other sign",
+    )
 
 
 def test_a_number_typed_into_a_caption_is_prose():
     setup = code("from losslib import style")
     words = "The loss is 0.1234."
     drawn = figure(f"Figure: {words}\n  line: 2 points")
-    cell = code(f'style.show(fig, "{words}", "{words}")', drawn, displayed(words))
-    messages = gates.numbers_produced(focal(setup, cell, new_markdown_cell("So 0.1234.")))
+    cell = code(
+        f'style.show(fig, "{words}", "{words}")', drawn, displayed(words)
+    )
+    messages = gates.numbers_produced(
+        focal(setup, cell, new_markdown_cell("So 0.1234."))
+    )
     assert len(messages) == 3
     assert "cell 2" in messages[0]
     assert "cell 3" in messages[2]
@@ -395,16 +511,30 @@ def test_a_number_typed_into_a_caption_is_prose():
 
 def test_a_number_of_a_false_claim_proves_nothing():
     source = 'refutes("Stuck at 0.1234?", says="No: at 0.6931.", source="A", holds=f)'
-    check = record("refutes", "Stuck at 0.1234?", says="No: at 0.6931.", example="x = 0.6931")
+    check = record(
+        "refutes",
+        "Stuck at 0.1234?",
+        says="No: at 0.6931.",
+        example="x = 0.6931",
+    )
     shown = displayed("Stuck at 0.1234? (A) x = 0.6931 No: at 0.6931.", check)
     prose = new_markdown_cell("0.1234")
-    says(gates.numbers_produced(focal(code(SETUP), code(source, shown), prose)), "cell 3", "0.1234")
+    says(
+        gates.numbers_produced(focal(code(SETUP), code(source, shown), prose)),
+        "cell 3",
+        "0.1234",
+    )
 
 
 def test_a_published_number_is_produced():
     source = 'published("Pi", "3.1416", source="A", numpy=pi)'
-    shown = displayed("Pi (A) 3.1416 3.1416", record("published", "Pi", printed={"": "3.1416"}))
-    chapter = focal(code(SETUP), code(source, shown), new_markdown_cell("3.1416"))
+    shown = displayed(
+        "Pi (A) 3.1416 3.1416",
+        record("published", "Pi", printed={"": "3.1416"}),
+    )
+    chapter = focal(
+        code(SETUP), code(source, shown), new_markdown_cell("3.1416")
+    )
     assert gates.numbers_produced(chapter) == []
 
 
@@ -412,7 +542,10 @@ def test_a_number_on_a_page(tmp_path):
     page = tmp_path / "index.md"
     page.write_text("It is 0.6931, not 0.1234.")
     says(
-        gates.page_numbers_produced(page, [prose_and_output("")]), "index.md", "0.1234", "print it"
+        gates.page_numbers_produced(page, [prose_and_output("")]),
+        "index.md",
+        "0.1234",
+        "print it",
     )
 
 
@@ -429,7 +562,12 @@ def test_markdown_is_split():
 @pytest.fixture
 def house(tmp_path):
     """Build a book of one chapter, whose rooms agree."""
-    for name in ("chapters/focal.ipynb", "losslib/focal.py", "tests/test_focal.py", "index.md"):
+    for name in (
+        "chapters/focal.ipynb",
+        "losslib/focal.py",
+        "tests/test_focal.py",
+        "index.md",
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
@@ -440,10 +578,17 @@ def house(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("name", ["extra.md", "chapters/extra.md", "chapters/extra.ipynb"])
+@pytest.mark.parametrize(
+    "name", ["extra.md", "chapters/extra.md", "chapters/extra.ipynb"]
+)
 def test_a_page_that_is_not_in_the_contents(house, name):
     (house / name).write_text("")
-    says(gates.toc_complete(house), name.partition(".")[0], "not in _toc.yml", "- file:")
+    says(
+        gates.toc_complete(house),
+        name.partition(".")[0],
+        "not in _toc.yml",
+        "- file:",
+    )
 
 
 def test_an_entry_without_page(house):
@@ -486,14 +631,25 @@ def test_a_room_that_the_contents_lack(house):
     ],
 )
 def test_an_output_that_tells_on_the_machine(text, what):
-    says(gates.no_machine(focal(code("f()", printed(text)))), "cell 1", f"shows {what}", REFRESH)
+    says(
+        gates.no_machine(focal(code("f()", printed(text)))),
+        "cell 1",
+        f"shows {what}",
+        REFRESH,
+    )
 
 
 def test_a_path_in_the_source():
-    says(gates.no_machine(focal(code('open("/root/x")'))), "cell 1", "a path of one machine")
+    says(
+        gates.no_machine(focal(code('open("/root/x")'))),
+        "cell 1",
+        "a path of one machine",
+    )
 
 
-@pytest.mark.parametrize("text", ["1/2 and/work/x", "https://a.b/home/x", "in 5 steps", "a/tmp"])
+@pytest.mark.parametrize(
+    "text", ["1/2 and/work/x", "https://a.b/home/x", "in 5 steps", "a/tmp"]
+)
 def test_an_output_that_tells_nothing(text):
     assert gates.no_machine(focal(code("f()", printed(text)))) == []
 
@@ -501,7 +657,11 @@ def test_an_output_that_tells_nothing(text):
 def test_a_registry(tmp_path):
     path = tmp_path / "requirements.txt"
     path.write_text("numpy\n--index-url https://" + "pypi" + ".org/simple\n")
-    says(gates.no_registries([path], tmp_path), "requirements.txt, line 2", "reader's installer")
+    says(
+        gates.no_registries([path], tmp_path),
+        "requirements.txt, line 2",
+        "reader's installer",
+    )
 
 
 def test_files_are_found_without_git(tmp_path):
@@ -509,7 +669,10 @@ def test_files_are_found_without_git(tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text("")
-    found = [path.relative_to(tmp_path).as_posix() for path in gates.tracked_files(tmp_path)]
+    found = [
+        path.relative_to(tmp_path).as_posix()
+        for path in gates.tracked_files(tmp_path)
+    ]
     assert found == [".ci/run", "README.md"]
 
 
@@ -523,7 +686,11 @@ def test_timings():
 
 def test_another_kernel():
     chapter = focal()
-    chapter.nb.metadata.kernelspec = {"name": "my-env", "display_name": "x", "language": "python"}
+    chapter.nb.metadata.kernelspec = {
+        "name": "my-env",
+        "display_name": "x",
+        "language": "python",
+    }
     says(gates.normalised(chapter), "my-env", REFRESH)
 
 
@@ -575,15 +742,27 @@ def test_a_figure_that_passes():
 @pytest.mark.parametrize(
     ("outputs", "what"),
     [
-        ([figure("<Figure size 640x480>"), displayed("It closes.")], "no alternative text"),
-        ([figure("Figure: The gap closes"), displayed("It closes.")], "no summary"),
+        (
+            [figure("<Figure size 640x480>"), displayed("It closes.")],
+            "no alternative text",
+        ),
+        (
+            [figure("Figure: The gap closes"), displayed("It closes.")],
+            "no summary",
+        ),
         ([figure()], "no caption"),
         ([figure(kind="image/png")], "a raster image"),
     ],
 )
 def test_a_figure_that_lacks_something(outputs, what):
     chapter = focal(code("plt.show()", *outputs))
-    says(gates.figures_described(chapter), "cell 1", what, "losslib.style.show", REFRESH)
+    says(
+        gates.figures_described(chapter),
+        "cell 1",
+        what,
+        "losslib.style.show",
+        REFRESH,
+    )
 
 
 @pytest.mark.parametrize(
@@ -606,7 +785,9 @@ def test_an_image_in_an_output():
 
 
 def test_a_pasted_image():
-    cell = new_markdown_cell("![a map](attachment:a)", attachments={"a": {"image/png": "x"}})
+    cell = new_markdown_cell(
+        "![a map](attachment:a)", attachments={"a": {"image/png": "x"}}
+    )
     says(gates.own_images(focal(cell)), "cell 1", "pasted")
 
 
@@ -618,15 +799,21 @@ def test_titles(text):
     says(gates.one_title(focal(new_markdown_cell(text))), "titles", "# Title")
 
 
-@pytest.mark.parametrize("head", ["# Focal\n\n", "# Focal\n\n## The question\n\n"])
+@pytest.mark.parametrize(
+    "head", ["# Focal\n\n", "# Focal\n\n## The question\n\n"]
+)
 def test_a_long_question(head):
-    chapter = focal(new_markdown_cell(head + "why " * 121 + "\n\n## Next\n\nmore"))
+    chapter = focal(
+        new_markdown_cell(head + "why " * 121 + "\n\n## Next\n\nmore")
+    )
     says(gates.short_question(chapter), "121 words", "at most 120")
 
 
 def test_few_exercises():
     cells = whole()
-    cells[4].source = cells[4].source.partition("```{exercise}\n:label: ex-3")[0]
+    cells[4].source = cells[4].source.partition("```{exercise}\n:label: ex-3")[
+        0
+    ]
     says(gates.exercises_solved(focal(*cells)), "3 exercises", "at least 4")
 
 

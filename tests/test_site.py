@@ -41,7 +41,13 @@ SOURCES = (
     "_static",
     "_templates",
 )
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+BROWSERS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -90,7 +96,11 @@ def stale(html: Path, root: Path = ROOT) -> str:
     files = [
         p
         for name in SOURCES
-        for p in ([root / name] if (root / name).is_file() else (root / name).rglob("*"))
+        for p in (
+            [root / name]
+            if (root / name).is_file()
+            else (root / name).rglob("*")
+        )
     ]
     newer = [
         p
@@ -100,7 +110,9 @@ def stale(html: Path, root: Path = ROOT) -> str:
         and not {"__pycache__", ".ipynb_checkpoints"} & set(p.parts)
     ]
     if newer:
-        names = ", ".join(sorted(p.relative_to(root).as_posix() for p in newer)[:5])
+        names = ", ".join(
+            sorted(p.relative_to(root).as_posix() for p in newer)[:5]
+        )
         return f"The built site is older than its sources ({names}). {BUILD_FIRST}"
     return ""
 
@@ -130,7 +142,10 @@ def serve(folder: Path):
 def base(site):
     """The address of the site, by scheme."""
     server = serve(site)
-    yield {"http": f"http://127.0.0.1:{server.server_port}/", "file": site.resolve().as_uri() + "/"}
+    yield {
+        "http": f"http://127.0.0.1:{server.server_port}/",
+        "file": site.resolve().as_uri() + "/",
+    }
     server.shutdown()
     server.server_close()
 
@@ -173,26 +188,41 @@ class Visit:
             "console",
             lambda m: (
                 m.type in {"error", "warning"}
-                and self.problems.append(f"the browser's console says ({m.type}): {m.text}")
+                and self.problems.append(
+                    f"the browser's console says ({m.type}): {m.text}"
+                )
             ),
         )
-        self.page.on("pageerror", lambda e: self.problems.append(f"a script failed: {e}"))
+        self.page.on(
+            "pageerror",
+            lambda e: self.problems.append(f"a script failed: {e}"),
+        )
         self.page.on("request", self._request)
         self.page.on(
-            "requestfailed", lambda r: self.problems.append(f"could not load {r.url}: {r.failure}")
+            "requestfailed",
+            lambda r: self.problems.append(
+                f"could not load {r.url}: {r.failure}"
+            ),
         )
         self.page.on(
             "response",
             lambda r: (
                 r.status >= 400
-                and self.problems.append(f"could not load {r.url}: status {r.status}")
+                and self.problems.append(
+                    f"could not load {r.url}: status {r.status}"
+                )
             ),
         )
 
     def _request(self, request):
         url = urlsplit(request.url)
-        if url.scheme in {"http", "https", "ws", "wss"} and url.hostname != "127.0.0.1":
-            self.problems.append(book_html.explain_foreign(request.resource_type, request.url))
+        if (
+            url.scheme in {"http", "https", "ws", "wss"}
+            and url.hostname != "127.0.0.1"
+        ):
+            self.problems.append(
+                book_html.explain_foreign(request.resource_type, request.url)
+            )
 
     def open(self, address):
         self.page.goto(address, wait_until="load")
@@ -237,7 +267,9 @@ def raw_tex(texts: list[str]) -> list[str]:
     for text in texts:
         for pattern, name in RAW:
             if match := re.search(pattern, text):
-                around = " ".join(text[max(0, match.start() - 30) : match.end() + 30].split())
+                around = " ".join(
+                    text[max(0, match.start() - 30) : match.end() + 30].split()
+                )
                 found.append(
                     f"the reader sees {name}: “{around}”. What to do: put a formula between $…$ or $$…$$ in Markdown (with a blank line "
                     "around $$…$$), close every dollar, and write \\$ for a price."
@@ -309,14 +341,18 @@ UNFOLD = """() => {
 def axe_script() -> str:
     import axe_playwright_python
 
-    return (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    return (
+        Path(axe_playwright_python.__file__).parent / "axe.min.js"
+    ).read_text(encoding="utf-8")
 
 
 def axe(page) -> list[str]:
     """What the accessibility checker finds."""
     page.evaluate(axe_script())
     # No preload: it fetches the style sheets again, which a browser forbids on file://.
-    result = page.evaluate("axe.run(document, {preload: false, resultTypes: ['violations']})")
+    result = page.evaluate(
+        "axe.run(document, {preload: false, resultTypes: ['violations']})"
+    )
     return [
         f"{violation['id']}: {violation['help']} ({len(violation['nodes'])} ×), first in {violation['nodes'][0]['html'][:200]}\n"
         f"    {' '.join(violation['nodes'][0]['failureSummary'].split())}\n    what it is and how to mend it: {violation['helpUrl'].split('?')[0]}"
@@ -342,7 +378,9 @@ def test_page(browser, base, page, scheme):
 def test_accessibility(browser, base, page, theme):
     with Visit(browser, theme=theme) as visit:
         opened = visit.open(base["http"] + page)
-        assert opened.evaluate("document.documentElement.dataset.theme") == theme
+        assert (
+            opened.evaluate("document.documentElement.dataset.theme") == theme
+        )
         opened.evaluate(UNFOLD)
         problems = []
         # The structure of the page is the same in the dark; only its colours are not.
@@ -359,7 +397,9 @@ def test_accessibility(browser, base, page, theme):
 def test_search(browser, base, scheme):
     with Visit(browser) as visit:
         page = visit.open(base[scheme] + "index.html")
-        page.locator(".search-button-field, .search-button__button").first.click()
+        page.locator(
+            ".search-button-field, .search-button__button"
+        ).first.click()
         field = page.locator("#pst-search-dialog input[type=search]")
         field.fill("entropy")
         field.press("Enter")
@@ -383,16 +423,21 @@ def test_dark_mode(browser, base, scheme):
         light = page.evaluate(ground)
         for _ in range(3):
             page.locator("button.theme-switch-button:visible").first.click()
-            if page.evaluate("document.documentElement.dataset.theme") == "dark":
+            if (
+                page.evaluate("document.documentElement.dataset.theme")
+                == "dark"
+            ):
                 break
-        assert page.evaluate("document.documentElement.dataset.theme") == "dark", (
-            "the button does not lead to the dark theme"
+        assert (
+            page.evaluate("document.documentElement.dataset.theme") == "dark"
+        ), "the button does not lead to the dark theme"
+        assert page.evaluate(ground) != light, (
+            "the dark theme has the ground of the light one"
         )
-        assert page.evaluate(ground) != light, "the dark theme has the ground of the light one"
         page.reload()
-        assert page.evaluate("document.documentElement.dataset.theme") == "dark", (
-            "the choice is forgotten when the page is opened again"
-        )
+        assert (
+            page.evaluate("document.documentElement.dataset.theme") == "dark"
+        ), "the choice is forgotten when the page is opened again"
         report(visit.problems, f"dark mode ({scheme})")
 
 
@@ -401,7 +446,9 @@ def test_small_screen_menu(browser, base):
         page = visit.open(base["http"] + "index.html")
         page.locator("button.primary-toggle:visible").first.click()
         page.wait_for_selector("#pst-primary-sidebar-modal[open]")
-        assert page.locator("#pst-primary-sidebar-modal a:visible").count() >= len(CHAPTERS)
+        assert page.locator(
+            "#pst-primary-sidebar-modal a:visible"
+        ).count() >= len(CHAPTERS)
         report(visit.problems + axe(page), "menu at 390 px")
 
 
@@ -423,7 +470,9 @@ def test_fonts_are_the_books_own(browser, base):
         used = page.evaluate(
             "[...document.fonts].filter(f => f.status === 'loaded').map(f => f.family.replaceAll('\"', ''))"
         )
-        assert {"Source Serif 4", "Source Sans 3"} <= set(used), f"loaded: {sorted(set(used))}"
+        assert {"Source Serif 4", "Source Sans 3"} <= set(used), (
+            f"loaded: {sorted(set(used))}"
+        )
 
 
 def test_keyboard_reaches_what_scrolls(browser, base):
@@ -473,16 +522,24 @@ def dead_links(html: Path) -> list[str]:
             url = urlsplit(link)
             if url.scheme or link.startswith("//"):
                 continue
-            target = (path.parent / unquote(url.path)).resolve() if url.path else path
+            target = (
+                (path.parent / unquote(url.path)).resolve()
+                if url.path
+                else path
+            )
             name = path.relative_to(html.resolve()).as_posix()
             if not target.exists():
-                found.append(f"{name} links to {link}, and no such file is in the site")
+                found.append(
+                    f"{name} links to {link}, and no such file is in the site"
+                )
             elif (
                 url.fragment
                 and target in parsed
                 and unquote(url.fragment) not in parsed[target].ids
             ):
-                found.append(f"{name} links to {link}, and that page has no such place")
+                found.append(
+                    f"{name} links to {link}, and that page has no such place"
+                )
     return found
 
 
@@ -494,7 +551,9 @@ def foreign_resources(html: Path) -> list[str]:
         if path.suffix == ".html" and "_static" not in path.parts:
             found += [
                 f"{name}: {book_html.explain_foreign(tag, url)}"
-                for tag, url in book_html.foreign(path.read_text(encoding="utf-8"))
+                for tag, url in book_html.foreign(
+                    path.read_text(encoding="utf-8")
+                )
             ]
         elif path.suffix == ".css":
             urls = book_html.css_urls(path.read_text(encoding="utf-8"))
@@ -506,7 +565,9 @@ def foreign_resources(html: Path) -> list[str]:
         elif path.suffix == ".svg":
             found += [
                 f"{name}: {book_html.explain_foreign(tag, url)}"
-                for tag, url in book_html.foreign(path.read_text(encoding="utf-8"))
+                for tag, url in book_html.foreign(
+                    path.read_text(encoding="utf-8")
+                )
             ]
     return found
 
@@ -521,7 +582,9 @@ def test_no_dead_link(site):
 
 def test_every_file_of_the_toc_is_a_page(site):
     listed = re.findall(
-        r"^\s*(?:- file|root):\s*(\S+)", (ROOT / "_toc.yml").read_text(encoding="utf-8"), flags=re.M
+        r"^\s*(?:- file|root):\s*(\S+)",
+        (ROOT / "_toc.yml").read_text(encoding="utf-8"),
+        flags=re.M,
     )
     assert {f"{name}.html" for name in listed} <= set(PAGES)
     loose = {
@@ -529,7 +592,9 @@ def test_every_file_of_the_toc_is_a_page(site):
         for ext in ("ipynb", "md")
         for p in (ROOT / "chapters").glob(f"*.{ext}")
     } - set(listed)
-    assert not loose, f"in no entry of _toc.yml, and so in no page: {sorted(loose)}"
+    assert not loose, (
+        f"in no entry of _toc.yml, and so in no page: {sorted(loose)}"
+    )
 
 
 @pytest.mark.parametrize("page", CHAPTERS)
@@ -537,12 +602,14 @@ def test_chapter_can_be_downloaded(site, page):
     sources = [
         name
         for ext in ("ipynb", "md")
-        if (site / "_sources" / (name := page.removesuffix("html") + ext)).is_file()
+        if (
+            site / "_sources" / (name := page.removesuffix("html") + ext)
+        ).is_file()
     ]
     assert sources, "the source of the page is not in the site"
-    assert f"_sources/{sources[0]}" in (site / page).read_text(encoding="utf-8"), (
-        "the page has no button that downloads its notebook"
-    )
+    assert f"_sources/{sources[0]}" in (site / page).read_text(
+        encoding="utf-8"
+    ), "the page has no button that downloads its notebook"
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -563,12 +630,16 @@ def faults(browser, tmp_path_factory):
     folder = tmp_path_factory.mktemp("faulty")
     (folder / "index.html").write_text(FAULTY, encoding="utf-8")
     (folder / "there.svg").write_text(
-        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', encoding="utf-8"
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>',
+        encoding="utf-8",
     )
     with Visit(browser) as visit:
         visit.open((folder / "index.html").as_uri())
         return "\n".join(
-            examine(visit) + axe(visit.page) + foreign_resources(folder) + dead_links(folder)
+            examine(visit)
+            + axe(visit.page)
+            + foreign_resources(folder)
+            + dead_links(folder)
         )
 
 
@@ -597,16 +668,31 @@ def test_planted_fault_is_found(faults, words):
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
-        ('<script src="https://cdn.example.org/a.js"></script>', "https://cdn.example.org/a.js"),
-        ('<link rel="stylesheet" href="//cdn.example.org/a.css">', "//cdn.example.org/a.css"),
+        (
+            '<script src="https://cdn.example.org/a.js"></script>',
+            "https://cdn.example.org/a.js",
+        ),
+        (
+            '<link rel="stylesheet" href="//cdn.example.org/a.css">',
+            "//cdn.example.org/a.css",
+        ),
         ('<iframe src="http://example.org/"></iframe>', "http://example.org/"),
         (
             "<style>@font-face { src: url('https://example.org/a.woff2') }</style>",
             "https://example.org/a.woff2",
         ),
-        ('<p style="background: url(https://example.org/a.png)">', "https://example.org/a.png"),
-        ('<img srcset="a.png 1x, https://example.org/b.png 2x">', "https://example.org/b.png"),
-        ('<style>@import "https://example.org/a.css";</style>', "https://example.org/a.css"),
+        (
+            '<p style="background: url(https://example.org/a.png)">',
+            "https://example.org/a.png",
+        ),
+        (
+            '<img srcset="a.png 1x, https://example.org/b.png 2x">',
+            "https://example.org/b.png",
+        ),
+        (
+            '<style>@import "https://example.org/a.css";</style>',
+            "https://example.org/a.css",
+        ),
     ],
 )
 def test_other_hosts_are_seen(html, expected):
@@ -626,7 +712,9 @@ def test_links_and_own_files_are_fine(html):
     assert book_html.foreign(html) == []
 
 
-@pytest.mark.parametrize("text", ["it costs 5 or 6 $", "a \\ b", "p(x) = 1/2", "C:\\n"])
+@pytest.mark.parametrize(
+    "text", ["it costs 5 or 6 $", "a \\ b", "p(x) = 1/2", "C:\\n"]
+)
 def test_plain_text_is_no_tex(text):
     assert raw_tex([text]) == []
 
@@ -665,9 +753,21 @@ def faulty_build(tmp_path_factory):
         "myst_enable_extensions = ['dollarmath']\nroot_doc = 'index'\n",
         encoding="utf-8",
     )
-    subprocess.run([sys.executable, "-c", NOTEBOOK_FAULTS], cwd=folder, check=True)
+    subprocess.run(
+        [sys.executable, "-c", NOTEBOOK_FAULTS], cwd=folder, check=True
+    )
     run = subprocess.run(
-        [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-N", "-q", ".", "out"],
+        [
+            sys.executable,
+            "-m",
+            "sphinx",
+            "-W",
+            "--keep-going",
+            "-N",
+            "-q",
+            ".",
+            "out",
+        ],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -680,7 +780,9 @@ def test_faulty_book_does_not_build(faulty_build):
     run, out = faulty_build
     assert run.returncode != 0, run.stderr
     assert (out / "index.html").is_file(), run.stderr
-    assert not (out / book_html.STAMP).exists(), "a build with warnings counts as finished"
+    assert not (out / book_html.STAMP).exists(), (
+        "a build with warnings counts as finished"
+    )
 
 
 @pytest.mark.parametrize(
@@ -702,7 +804,15 @@ def test_faulty_book_says_where_and_what_to_do(faulty_build, words):
 
 
 @pytest.mark.parametrize(
-    "tex", [r"\frac{a}{", r"\undefined", r"x^a^b", r"\begin{aligned} a", "中", r"\left( a"]
+    "tex",
+    [
+        r"\frac{a}{",
+        r"\undefined",
+        r"x^a^b",
+        r"\begin{aligned} a",
+        "中",
+        r"\left( a",
+    ],
 )
 def test_broken_formula_is_refused(tex):
     with pytest.raises(book_math.TeXError) as refused:

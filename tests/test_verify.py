@@ -60,7 +60,10 @@ def shown(monkeypatch):
 
 def fails(*words):
     """Expect a CheckFailed that says all the words, in order."""
-    return pytest.raises(CheckFailed, match="(?s)" + ".*".join(re.escape(word) for word in words))
+    return pytest.raises(
+        CheckFailed,
+        match="(?s)" + ".*".join(re.escape(word) for word in words),
+    )
 
 
 def softmax(z):
@@ -70,13 +73,29 @@ def softmax(z):
 def margins(**changes):
     """Derive cross-entropy from margins; a change replaces one line."""
     lines = {
-        "quotient": start(r"-\log p_t", lambda z, t: -log(exp(z[t]) / exp(z).sum())),
-        "log": equals(r"\log\sum - z_t", lambda z, t: log(exp(z).sum()) - z[t], "of a quotient"),
-        "margin": equals(r"\log\sum e^{z_k-z_t}", lambda z, t: log(exp(z - z[t]).sum()), "pull in"),
-        "bound": at_least(r"\max_k(z_k-z_t)", lambda z, t: (z - z[t]).max(), "the largest $k$"),
+        "quotient": start(
+            r"-\log p_t", lambda z, t: -log(exp(z[t]) / exp(z).sum())
+        ),
+        "log": equals(
+            r"\log\sum - z_t",
+            lambda z, t: log(exp(z).sum()) - z[t],
+            "of a quotient",
+        ),
+        "margin": equals(
+            r"\log\sum e^{z_k-z_t}",
+            lambda z, t: log(exp(z - z[t]).sum()),
+            "pull in",
+        ),
+        "bound": at_least(
+            r"\max_k(z_k-z_t)",
+            lambda z, t: (z - z[t]).max(),
+            "the largest $k$",
+        ),
     }
     lines |= changes
-    derivation("Margins", *lines.values(), label="eq-margins", z=logits(5), t=label(5))
+    derivation(
+        "Margins", *lines.values(), label="eq-margins", z=logits(5), t=label(5)
+    )
 
 
 # --- Derivations --------------------------------------------------------------------------------
@@ -88,7 +107,12 @@ def test_a_true_derivation_passes_and_is_recorded(shown):
     assert record["kind"] == "derivation"
     assert record["label"] == "eq-margins"
     assert record["points"] == 300
-    assert [line["relation"] for line in record["lines"]] == ["", "=", "=", "≥"]
+    assert [line["relation"] for line in record["lines"]] == [
+        "",
+        "=",
+        "=",
+        "≥",
+    ]
     assert record["detail"]["samplers"] == {
         "z": "5 logits (normal, sd 2)",
         "t": "a label among 5 classes",
@@ -101,7 +125,12 @@ def test_a_true_derivation_passes_and_is_recorded(shown):
         pytest.param(
             "log",
             equals("wrong sign", lambda z, t: log(exp(z).sum()) + z[t]),
-            ["Margins: line 2, wrong sign, does not hold at z = [", "t = ", "line 1", "is not ="],
+            [
+                "Margins: line 2, wrong sign, does not hold at z = [",
+                "t = ",
+                "line 1",
+                "is not =",
+            ],
             id="flipped sign",
         ),
         pytest.param(
@@ -178,20 +207,30 @@ def test_a_true_derivation_passes_and_is_recorded(shown):
         ),
         pytest.param(
             "log",
-            equals("lse(z)", lambda z, t: losslib.logsumexp(z) - z[t], code=True),
+            equals(
+                "lse(z)", lambda z, t: losslib.logsumexp(z) - z[t], code=True
+            ),
             ["line 2, lse(z), is losslib's but not the last line"],
             id="code before the last line",
         ),
         pytest.param(
             "bound",
-            equals("lse(z)", lambda z, t: log(exp(z - z[t]).sum() * 1.0), code=True),
-            ["line 4, lse(z), is said to be losslib's, but calls nothing from it"],
+            equals(
+                "lse(z)",
+                lambda z, t: log(exp(z - z[t]).sum() * 1.0),
+                code=True,
+            ),
+            [
+                "line 4, lse(z), is said to be losslib's, but calls nothing from it"
+            ],
             id="code that is not losslib's",
         ),
         pytest.param(
             "margin",
             equals("unknown", lambda z, y: z[y]),
-            ["line 3, unknown, takes y, which no sampler draws (there are: t, z)"],
+            [
+                "line 3, unknown, takes y, which no sampler draws (there are: t, z)"
+            ],
             id="unknown argument",
         ),
         pytest.param(
@@ -226,11 +265,18 @@ def test_the_last_line_may_be_the_library(shown):
     derivation(
         "Library",
         start("a", lambda z: log(exp(z).sum())),
-        equals("losslib.logsumexp(z, axis_0)", lambda z: losslib.logsumexp(z), "stable", code=True),
+        equals(
+            "losslib.logsumexp(z, axis_0)",
+            lambda z: losslib.logsumexp(z),
+            "stable",
+            code=True,
+        ),
         z=logits(3),
     )
     markdown = shown[0][0]
-    assert r"= \texttt{losslib.logsumexp(z, axis\_0)} && \checkmark" in markdown
+    assert (
+        r"= \texttt{losslib.logsumexp(z, axis\_0)} && \checkmark" in markdown
+    )
     assert r"\text{losslib: stable}" in markdown
 
 
@@ -255,12 +301,19 @@ def test_a_copy_is_seen_under_other_local_names_but_not_over_other_values():
     def times(factor, shift):
         return lambda x: factor * x + shift - shift
 
-    derivation("Closures", start("a", times(2, 1)), equals("b", times(2, 3)), x=unit())
+    derivation(
+        "Closures", start("a", times(2, 1)), equals("b", times(2, 3)), x=unit()
+    )
 
 
 def test_nan_is_refused_even_against_nan():
     with fails("line 1, a, is nan at x = -"):
-        derivation("Nan", start("a", lambda x: log(x)), equals("b", lambda x: log(x) * 1), x=real())
+        derivation(
+            "Nan",
+            start("a", lambda x: log(x)),
+            equals("b", lambda x: log(x) * 1),
+            x=real(),
+        )
     with fails("line 2, b, is nan at x = 0"):
         derivation(
             "Nan at an edge",
@@ -273,13 +326,26 @@ def test_nan_is_refused_even_against_nan():
 
 def test_infinities_match_only_themselves_and_only_at_edges():
     def derive(second, **options):
-        derivation("Log", start("a", lambda p: log(p)), equals("b", second), p=unit(), **options)
+        derivation(
+            "Log",
+            start("a", lambda p: log(p)),
+            equals("b", second),
+            p=unit(),
+            **options,
+        )
 
     derive(lambda p: 2 * log(p) / 2, edge=[{"p": np.float64(0.0)}])
-    with fails("line 2, b, does not hold at p = 0", "is -inf, which is not = inf"):
-        derive(lambda p: log(p) if p > 0 else np.inf, edge=[{"p": np.float64(0.0)}])
+    with fails(
+        "line 2, b, does not hold at p = 0", "is -inf, which is not = inf"
+    ):
+        derive(
+            lambda p: log(p) if p > 0 else np.inf,
+            edge=[{"p": np.float64(0.0)}],
+        )
     with fails("line 2, b, does not hold", "is -inf, which is not = -1"):
-        derive(lambda p: np.maximum(log(p), -1e9), edge=[{"p": np.float64(0.0)}])
+        derive(
+            lambda p: np.maximum(log(p), -1e9), edge=[{"p": np.float64(0.0)}]
+        )
     with fails("line 1, a, is infinite at a random point"):
         derivation(
             "Infinite",
@@ -307,7 +373,11 @@ def test_edges_leave_no_warning_and_may_give_a_part(recwarn):
         equals("b", lambda z, t: 1 / exp(z - z[t]).sum()),
         z=logits(3),
         t=label(3),
-        edge=[{"z": [0, 0, -np.inf], "t": 0}, {"z": [1, 2, 3]}, {"z": [700, -700, 0], "t": 1}],
+        edge=[
+            {"z": [0, 0, -np.inf], "t": 0},
+            {"z": [1, 2, 3]},
+            {"z": [700, -700, 0], "t": 1},
+        ],
     )
     assert not recwarn.list
 
@@ -318,16 +388,22 @@ def test_misspelt_edges_unused_samplers_and_wrong_samplers_are_refused():
         derivation("Edge", *lines, x=real(), edge=[{"y": 1.0}])
     with fails("y is drawn, but nothing in this check uses it"):
         derivation("Unused", *lines, x=real(), y=real())
-    with pytest.raises(TypeError, match=r"x must be a sampler such as logits\(5\), not 3"):
+    with pytest.raises(
+        TypeError, match=r"x must be a sampler such as logits\(5\), not 3"
+    ):
         derivation("Sampler", *lines, x=3)
     with pytest.raises(ValueError, match="points must be at least 1, not 0"):
         derivation("Points", *lines, x=real(), points=0)
-    with pytest.raises(TypeError, match="line 2, b, must take its arguments by name"):
+    with pytest.raises(
+        TypeError, match="line 2, b, must take its arguments by name"
+    ):
         derivation("Star", lines[0], equals("b", lambda *x: x[0]), x=real())
 
 
 def test_a_derivation_of_constants_runs_once(shown):
-    derivation("Constant", start("1+1", lambda: 1 + 1), equals("2", lambda: 2.0))
+    derivation(
+        "Constant", start("1+1", lambda: 1 + 1), equals("2", lambda: 2.0)
+    )
     assert shown[0][2]["points"] == 1
     assert "✓ 1 step held. " in shown[0][1]
 
@@ -336,23 +412,40 @@ def test_a_derivation_of_constants_runs_once(shown):
 
 
 def limit(before, after, **options):
-    derivation("Limit", start("a_h", before), tends_to("a", after, **options), x=real())
+    derivation(
+        "Limit",
+        start("a_h", before),
+        tends_to("a", after, **options),
+        x=real(),
+    )
 
 
 @pytest.mark.parametrize(
     ("before", "after", "options"),
     [
         (lambda x, h: (exp(h * x) - 1) / h, lambda x: x, {"h": 0.0}),
-        (lambda x, h: (np.sin(x + h) - np.sin(x - h)) / (2 * h), np.cos, {"h": 0.0, "rate": 2}),
+        (
+            lambda x, h: (np.sin(x + h) - np.sin(x - h)) / (2 * h),
+            np.cos,
+            {"h": 0.0, "rate": 2},
+        ),
         (lambda x, n: (1 + x / n) ** n, lambda x: exp(x), {"n": math.inf}),
-        (lambda x, q: (abs(x) ** (q - 1) - 1) / (q - 1), lambda x: log(abs(x)), {"q": 1.0}),
+        (
+            lambda x, q: (abs(x) ** (q - 1) - 1) / (q - 1),
+            lambda x: log(abs(x)),
+            {"q": 1.0},
+        ),
         (lambda x, h: x + h**0.5, lambda x: x, {"h": 0.0, "rate": 0.5}),
         (
             lambda x, b: np.logaddexp(0, b * x) / b,
             lambda x: max(x, 0.0),
             {"b": math.inf, "rate": math.inf},
         ),
-        (lambda x, h: x + h * np.ones(3), lambda x: x + np.zeros(3), {"h": 0.0}),
+        (
+            lambda x, h: x + h * np.ones(3),
+            lambda x: x + np.zeros(3),
+            {"h": 0.0},
+        ),
     ],
 )
 def test_true_limits_pass(before, after, options):
@@ -369,14 +462,18 @@ def test_true_limits_pass(before, after, options):
             lambda x, h: x + h,
             lambda x: x,
             {"h": 0.0, "rate": 2},
-            ["line 2, a, is approached at the rate 1.00 in h, where 2 is declared"],
+            [
+                "line 2, a, is approached at the rate 1.00 in h, where 2 is declared"
+            ],
             id="rate 2 declared, 1 observed",
         ),
         pytest.param(
             lambda x, h: x + h**2,
             lambda x: x,
             {"h": 0.0, "rate": 1},
-            ["line 2, a, is approached at the rate 2.00 in h, where 1 is declared"],
+            [
+                "line 2, a, is approached at the rate 2.00 in h, where 1 is declared"
+            ],
             id="rate 1 declared, 2 observed",
         ),
         pytest.param(
@@ -397,7 +494,10 @@ def test_true_limits_pass(before, after, options):
             lambda x, h: x + 1 + h,
             lambda x: x,
             {"h": 0.0},
-            ["line 2, a, is not the limit in h at x = ", "the relative error is"],
+            [
+                "line 2, a, is not the limit in h at x = ",
+                "the relative error is",
+            ],
             id="no convergence",
         ),
         pytest.param(
@@ -425,7 +525,9 @@ def test_true_limits_pass(before, after, options):
             lambda x: x,
             lambda x: x * 1,
             {"h": 0.0},
-            ["line 2, a, is a limit in h, but line 1, a_h, does not depend on h"],
+            [
+                "line 2, a, is a limit in h, but line 1, a_h, does not depend on h"
+            ],
             id="no parameter",
         ),
         pytest.param(
@@ -475,8 +577,14 @@ def test_a_limit_takes_one_parameter_and_a_positive_rate():
     ("options", "words"),
     [
         ({"tau": 0.0}, r"\text{as $\tau\to0$, with an error $O(\tau)$}"),
-        ({"n": math.inf, "rate": 2}, r"\text{as $n\to\infty$, with an error $O(1/n^{2})$}"),
-        ({"alpha": 1.0}, r"\text{as $\alpha\to1$, with an error $O(\alpha-1)$}"),
+        (
+            {"n": math.inf, "rate": 2},
+            r"\text{as $n\to\infty$, with an error $O(1/n^{2})$}",
+        ),
+        (
+            {"alpha": 1.0},
+            r"\text{as $\alpha\to1$, with an error $O(\alpha-1)$}",
+        ),
         ({"beta": math.inf, "rate": math.inf}, r", faster than every power}"),
     ],
 )
@@ -493,7 +601,20 @@ def loss(z, t):
 
 
 def derive(derived, loss=loss, **options):
-    gradient("CE", loss, derived, **({"z": logits(4), "t": label(4)} | options))
+    gradient(
+        "CE", loss, derived, **({"z": logits(4), "t": label(4)} | options)
+    )
+
+
+def test_a_gradient_near_the_edge_of_its_domain_passes(shown):
+    gradient(
+        "Logarithm",
+        lambda q: torch.log(q),
+        lambda q: 1 / q,
+        wrt="q",
+        edge=[{"q": 3e-6}],
+        q=unit(),
+    )
 
 
 def test_a_true_gradient_passes(shown):
@@ -506,13 +627,19 @@ def test_a_true_gradient_passes(shown):
         words="The target is pulled up by $1-p_t$.",
         z=logits(4),
         t=label(4),
-        edge=[{"z": [1e4, 0, 0, -1e4], "t": 0}, {"z": [0, 0, 0, -np.inf], "t": 1}],
+        edge=[
+            {"z": [1e4, 0, 0, -1e4], "t": 0},
+            {"z": [0, 0, 0, -np.inf], "t": 1},
+        ],
     )
     markdown, plain, record = shown[0]
     assert record["points"] == 102
     assert record["detail"]["wrt"] == "z"
     assert "$$ (eq-gradient)\n" in markdown
-    assert r"\checkmark\ \text{autograd}\quad\checkmark\ \text{differences}" in markdown
+    assert (
+        r"\checkmark\ \text{autograd}\quad\checkmark\ \text{differences}"
+        in markdown
+    )
     assert plain.endswith("The target is pulled up by 1-p_t.")
 
 
@@ -521,7 +648,11 @@ def test_a_true_gradient_passes(shown):
     [
         pytest.param(
             lambda z, t: np.eye(4)[t] - softmax(z),
-            ["CE: the derived gradient is [", "but autograd's is [", "at z = ["],
+            [
+                "CE: the derived gradient is [",
+                "but autograd's is [",
+                "at z = [",
+            ],
             id="sign",
         ),
         pytest.param(
@@ -534,9 +665,15 @@ def test_a_true_gradient_passes(shown):
             ["the derived gradient is [", "but autograd's is ["],
             id="small error",
         ),
-        pytest.param(lambda z, t: softmax(z).sum(), ["has shape (), but z has (4,)"], id="shape"),
         pytest.param(
-            lambda z, t: softmax(z) * np.nan, ["the derived gradient is nan at z"], id="nan"
+            lambda z, t: softmax(z).sum(),
+            ["has shape (), but z has (4,)"],
+            id="shape",
+        ),
+        pytest.param(
+            lambda z, t: softmax(z) * np.nan,
+            ["the derived gradient is nan at z"],
+            id="nan",
         ),
         pytest.param(
             lambda z, t: softmax(losslib.softmax(z) * 0 + z) - np.eye(4)[t],
@@ -544,7 +681,10 @@ def test_a_true_gradient_passes(shown):
             id="calls losslib",
         ),
         pytest.param(
-            lambda z, t: torch.softmax(torch.from_numpy(z.copy()), 0).numpy() - np.eye(4)[t],
+            lambda z, t: (
+                torch.softmax(torch.from_numpy(z.copy()), 0).numpy()
+                - np.eye(4)[t]
+            ),
             ["the derived gradient calls torch"],
             id="calls torch",
         ),
@@ -574,8 +714,14 @@ def test_differences_see_a_gradient_that_autograd_is_made_to_believe():
         (lambda z, t: z * t, ["the loss must be one scalar tensor"]),
         (lambda z, t: z.sum().item(), ["the loss must be one scalar tensor"]),
         (lambda z, t: torch.tensor(1.0), ["the loss does not depend on z"]),
-        (lambda z, t: torch.ones(1, requires_grad=True).sum(), ["the loss does not depend on z"]),
-        (lambda z, t: torch.sqrt((z - z).sum()), ["autograd's gradient is nan"]),
+        (
+            lambda z, t: torch.ones(1, requires_grad=True).sum(),
+            ["the loss does not depend on z"],
+        ),
+        (
+            lambda z, t: torch.sqrt((z - z).sum()),
+            ["autograd's gradient is nan"],
+        ),
         (lambda t: t * 1.0, ["the loss does not take z"]),
     ],
 )
@@ -586,11 +732,19 @@ def test_a_loss_without_a_gradient_is_refused(loss, words):
 
 def test_gradients_by_other_arguments_and_unused_samplers():
     both = {"z": real(), "p": distribution(3)}
-    gradient("By p", lambda z, p: z * (p**2).sum(), lambda z, p: 2 * z * p, wrt="p", **both)
+    gradient(
+        "By p",
+        lambda z, p: z * (p**2).sum(),
+        lambda z, p: 2 * z * p,
+        wrt="p",
+        **both,
+    )
     gradient("Scalar", lambda z: z**3, lambda z: 3 * z**2, z=real())
     gradient("Matrix", lambda z: (z**2).sum() / 2, lambda z: z, z=reals(2, 3))
     with fails("y is drawn, but nothing in this check uses it"):
-        gradient("Unused", lambda z: z**3, lambda z: 3 * z**2, z=real(), y=real())
+        gradient(
+            "Unused", lambda z: z**3, lambda z: 3 * z**2, z=real(), y=real()
+        )
 
 
 # --- Published numbers --------------------------------------------------------------------------
@@ -608,7 +762,10 @@ def test_published_numbers_of_every_library_pass(shown):
     )
     markdown, plain, record = shown[0]
     assert "| printed | by hand | `losslib` | PyTorch | held |" in markdown
-    assert "| 1.3133 0.1269 | 1.3133 0.1269 | 1.3133 0.1269 | 1.3133 0.1269 | ✓ |" in markdown
+    assert (
+        "| 1.3133 0.1269 | 1.3133 0.1269 | 1.3133 0.1269 | 1.3133 0.1269 | ✓ |"
+        in markdown
+    )
     assert plain.endswith("✓ 2 numbers equal to every printed digit.")
     assert record["source"] == "[docs](https://example.org)"
     assert record["points"] == 2
@@ -634,12 +791,24 @@ def test_numbers_are_compared_as_they_are_printed(printed, value):
 @pytest.mark.parametrize(
     ("printed", "value", "words"),
     [
-        ("1.3133 0.1269", [1.3133, 0.1270], ["column by_hand, number 2: printed 0.1269, got 0.12"]),
-        ("1.3134", 1.31326168, ["number 1: printed 1.3134, got 1.3133 (1.31326"]),
+        (
+            "1.3133 0.1269",
+            [1.3133, 0.1270],
+            ["column by_hand, number 2: printed 0.1269, got 0.12"],
+        ),
+        (
+            "1.3134",
+            1.31326168,
+            ["number 1: printed 1.3134, got 1.3133 (1.31326"],
+        ),
         ("1.31", -1.31, ["printed 1.31, got -1.31"]),
         ("1.31", math.nan, ["printed 1.31, got nan"]),
         ("1.3e-05", 1.3e-6, ["printed 1.3e-05, got 1.3e-06"]),
-        ("1.31 2.5", [1.31], ["column by_hand: 1 numbers where 2 are printed"]),
+        (
+            "1.31 2.5",
+            [1.31],
+            ["column by_hand: 1 numbers where 2 are printed"],
+        ),
         ("", [], ["a row of what was printed holds no number"]),
     ],
 )
@@ -652,9 +821,15 @@ def test_published_rows_by_name(shown):
     rows = {"mean": "0.50", "|sum|": "1.00 2.00"}
     values = {"mean": 0.5, "|sum|": [1, 2]}
     published("Rows", rows, source="nobody", by_hand=values, numpy=values.get)
-    assert "| \\|sum\\| | 1.00 2.00 | 1.00 2.00 | 1.00 2.00 | ✓ |" in shown[0][0]
-    with fails("Rows: row |sum|, column numpy, number 2: printed 2.00, got 3.00"):
-        published("Rows", rows, source="nobody", numpy=values | {"|sum|": [1, 3]})
+    assert (
+        "| \\|sum\\| | 1.00 2.00 | 1.00 2.00 | 1.00 2.00 | ✓ |" in shown[0][0]
+    )
+    with fails(
+        "Rows: row |sum|, column numpy, number 2: printed 2.00, got 3.00"
+    ):
+        published(
+            "Rows", rows, source="nobody", numpy=values | {"|sum|": [1, 3]}
+        )
     with fails("Rows: a column has the rows ['mean'] where"):
         published("Rows", rows, source="nobody", numpy={"mean": 0.5})
     with fails("Rows: a column must give a value for each of the rows"):
@@ -664,7 +839,9 @@ def test_published_rows_by_name(shown):
 def test_published_needs_a_column_of_computed_numbers():
     with fails("there is no column"):
         published("None", "1.0", source="nobody")
-    with pytest.raises(TypeError, match="a column holds computed numbers, not the text"):
+    with pytest.raises(
+        TypeError, match="a column holds computed numbers, not the text"
+    ):
         published("Text", "1.0", source="nobody", by_hand=["1.0"])
     with pytest.raises(ValueError, match="'one' is not a number"):
         published("Word", "one", source="nobody", by_hand=1.0)
@@ -693,10 +870,15 @@ def test_a_false_claim_is_refuted(shown):
     symmetric(
         erratum=3,
         show={"$D(p,q)$": kl, "$D(q,p)$": lambda p, q: kl(q, p)},
-        edge=[{"p": [0.5, 0.25, 0.25], "q": [0.25, 0.25, 0.5]}, {"p": [0.5, 0.4, 0.1]}],
+        edge=[
+            {"p": [0.5, 0.25, 0.25], "q": [0.25, 0.25, 0.5]},
+            {"p": [0.5, 0.4, 0.1]},
+        ],
     )
     markdown, plain, record = shown[0]
-    assert "> **Claim** (a slip; erratum 3; wrong): “KL is symmetric”" in markdown
+    assert (
+        "> **Claim** (a slip; erratum 3; wrong): “KL is symmetric”" in markdown
+    )
     assert "> **What is so:** Only $D(p, q) \\ge 0$ holds." in markdown
     assert "what is so held at 300 random points" in plain
     assert record["detail"]["kind"] == "wrong"
@@ -711,7 +893,11 @@ def test_edges_are_tried_first_and_shown_with_four_decimals(shown):
         kind="trap",
         holds=lambda x: x**2 > x,
         says="Not in the unit interval.",
-        show=lambda x: {"$x^2$": x**2, "minus": -0.0, "list": np.array([1.23456, 2])},
+        show=lambda x: {
+            "$x^2$": x**2,
+            "minus": -0.0,
+            "list": np.array([1.23456, 2]),
+        },
         x=real(),
         edge=[{"x": 2.0}, {"x": 1 / 3}],
     )
@@ -745,7 +931,12 @@ def test_a_predicate_gives_one_bool_and_no_exception():
 
 def test_a_claim_may_be_refuted_by_an_exception(shown):
     def claim(call, expected=TypeError):
-        refutes("It takes it", source="a slip", says="It does not.", raises=(expected, call))
+        refutes(
+            "It takes it",
+            source="a slip",
+            says="It does not.",
+            raises=(expected, call),
+        )
 
     claim(lambda: torch.nn.BCELoss(ignore_index=0))
     assert "**Counter-example:** the call raises `TypeError`" in shown[0][0]
@@ -758,14 +949,27 @@ def test_a_claim_may_be_refuted_by_an_exception(shown):
 def test_a_claim_needs_one_kind_of_refutation():
     with pytest.raises(TypeError, match="one of holds and raises"):
         refutes("Nothing", source="nobody", says="nothing")
-    with pytest.raises(TypeError, match="show needs the counter-example of holds"):
-        refutes("It", source="nobody", says="no", raises=(KeyError, dict), show=dict)
-    with pytest.raises(ValueError, match="kind must be one of wrong, incomplete, outdated, trap"):
+    with pytest.raises(
+        TypeError, match="show needs the counter-example of holds"
+    ):
+        refutes(
+            "It",
+            source="nobody",
+            says="no",
+            raises=(KeyError, dict),
+            show=dict,
+        )
+    with pytest.raises(
+        ValueError,
+        match="kind must be one of wrong, incomplete, outdated, trap",
+    ):
         symmetric(kind="silly")
 
 
 def test_a_claim_about_one_case_is_tried_once(shown):
-    refutes("2 < 1", source="a slip", says="It is larger.", holds=lambda: 2 < 1)
+    refutes(
+        "2 < 1", source="a slip", says="It is larger.", holds=lambda: 2 < 1
+    )
     assert shown[0][2]["points"] == 1
 
 
@@ -777,9 +981,20 @@ def test_a_claim_about_one_case_is_tried_once(shown):
     [
         (logits(4), lambda x: x.shape == (4,)),
         (label(3), lambda x: isinstance(x, int) and 0 <= x < 3),
-        (distribution(4), lambda x: x.shape == (4,) and abs(x.sum() - 1) < 1e-12 and x.min() > 0),
-        (joint(2, 3), lambda x: x.shape == (2, 3) and abs(x.sum() - 1) < 1e-12),
-        (stochastic(2, 3), lambda x: x.shape == (2, 3) and np.allclose(x.sum(1), 1)),
+        (
+            distribution(4),
+            lambda x: (
+                x.shape == (4,) and abs(x.sum() - 1) < 1e-12 and x.min() > 0
+            ),
+        ),
+        (
+            joint(2, 3),
+            lambda x: x.shape == (2, 3) and abs(x.sum() - 1) < 1e-12,
+        ),
+        (
+            stochastic(2, 3),
+            lambda x: x.shape == (2, 3) and np.allclose(x.sum(1), 1),
+        ),
         (real(), lambda x: isinstance(x, float)),
         (reals(2, 3), lambda x: x.shape == (2, 3)),
         (positive(), lambda x: x > 0),
@@ -838,9 +1053,7 @@ def test_terminal_text_of_a_derivation(capsys):
 
 
 def test_long_reasons_are_broken_and_escaped():
-    reason = (
-        "the weight $w_k = \\frac{1}{n}$ is taken out & shared by 100% of the classes #1 to n_0"
-    )
+    reason = "the weight $w_k = \\frac{1}{n}$ is taken out & shared by 100% of classes #1 to n_0"
     rows = verify._rows(reason)
     assert len(rows) > 1
     assert r"\text{the weight $w_k = \frac{1}{n}$ is taken out" in rows[0]
@@ -878,7 +1091,9 @@ def test_summary_counts_what_was_checked(shown):
     assert record is None
     assert "| derivation | Margins | 300 points |" in markdown
     assert "| published | Pi is \\|3.14\\| | 1 number |" in markdown
-    assert markdown.endswith("2 checks held: 1 derivation, 1 set of published numbers.\n")
+    assert markdown.endswith(
+        "2 checks held: 1 derivation, 1 set of published numbers.\n"
+    )
     assert "2 checks held" in plain
 
 
@@ -897,19 +1112,25 @@ def test_a_notebook_shows_checks_and_the_ledger_reads_them(tmp_path):
         'published("Half", "0.50", source="nobody", by_hand=0.5)',
         "summary()",
     ]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in code])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(c) for c in code]
+    )
     NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     nbformat.write(notebook, tmp_path / "twice.ipynb")
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "empty.ipynb")
 
     data = notebook.cells[1].outputs[0].data
-    assert data["text/markdown"].startswith("**Twice**\n\n$$\n\\begin{aligned}\n& 2x ")
+    assert data["text/markdown"].startswith(
+        "**Twice**\n\n$$\n\\begin{aligned}\n& 2x "
+    )
     assert data["text/plain"].startswith("Twice\n")
 
     records = ledger(tmp_path)
     assert [record["chapter"] for record in records] == ["twice", "twice"]
     assert [record["statement"] for record in records] == ["Twice", "Half"]
     assert records[0]["label"] == "eq-twice"
-    assert ledger(tmp_path / "empty.ipynb", tmp_path / "twice.ipynb") == records
+    assert (
+        ledger(tmp_path / "empty.ipynb", tmp_path / "twice.ipynb") == records
+    )
     with pytest.raises(FileNotFoundError, match="there is no"):
         ledger(tmp_path / "absent")
