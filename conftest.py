@@ -7,7 +7,9 @@ def pytest_collection_modifyitems(items):
     A different machine may write another last digit into an SVG, and draw the same picture.
     """
     for notebook in {
-        item.parent for item in items if hasattr(item.parent, "skip_compare")
+        item.parent
+        for item in items
+        if hasattr(item.parent, "skip_compare")
     }:
         notebook.skip_compare = (*notebook.skip_compare, "image/svg+xml")
 
@@ -42,7 +44,10 @@ def pytest_terminal_summary(terminalreporter):
     write("you found a fault. Find it; do not store the new output.")
     write("If you did mean the change, store it by")
     for name in sorted(
-        {r.nodeid.partition(".ipynb::")[0].rpartition("/")[2] for r in failed}
+        {
+            r.nodeid.partition(".ipynb::")[0].rpartition("/")[2]
+            for r in failed
+        }
     ):
         write(f"    make refresh NB={name}")
     write("then read the diff of the notebook, and commit both.")

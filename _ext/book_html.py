@@ -77,7 +77,11 @@ class _Loads(HTMLParser):
         for key in LOADS.get(tag, ()):
             urls = values.get(key, "")
             for url in (
-                (part.split()[0] for part in urls.split(",") if part.split())
+                (
+                    part.split()[0]
+                    for part in urls.split(",")
+                    if part.split()
+                )
                 if key == "srcset"
                 else [urls]
             ):
@@ -234,7 +238,8 @@ def is_bundle(node, mime_type=None):
         and (
             mime_type is None
             or any(
-                child.get("mime_type") == mime_type for child in node.children
+                child.get("mime_type") == mime_type
+                for child in node.children
             )
         )
     )
@@ -251,7 +256,9 @@ def part_of(bundle, mime_type):
 class NotebookOutputs(SphinxPostTransform):
     """Boxes for checks, figures with captions, and the code that made them folded below."""
 
-    default_priority = 3  # before MyST-NB selects one mime type of each bundle
+    default_priority = (
+        3  # before MyST-NB selects one mime type of each bundle
+    )
 
     def run(self, **kwargs):
         if self.app.builder.format != "html":
@@ -290,7 +297,9 @@ class NotebookOutputs(SphinxPostTransform):
             return
         figure = nodes.figure(
             classes=["book-figure"],
-            ids=["figure-" + sha256(picture["uri"].encode()).hexdigest()[:8]],
+            ids=[
+                "figure-" + sha256(picture["uri"].encode()).hexdigest()[:8]
+            ],
         )
         after = output.index(bundle) + 1
         follower = output[after] if after < len(output) else None
@@ -371,7 +380,9 @@ class BookTranslator(HTML5Translator):
         if not isinstance(node.previous_sibling(), nodes.citation):
             self.body.append('<div role="list" class="citation-list">\n')
         self.body.append(
-            self.starttag(node, "div", classes=["citation"], role="listitem")
+            self.starttag(
+                node, "div", classes=["citation"], role="listitem"
+            )
         )
 
     def visit_label(self, node):
@@ -409,7 +420,9 @@ def stamp(app, exception):
 def setup(app):
     from myst_nb.core.render import NbElementRenderer
 
-    if not getattr(NbElementRenderer.render_unhandled, "keeps_record", False):
+    if not getattr(
+        NbElementRenderer.render_unhandled, "keeps_record", False
+    ):
         NbElementRenderer.render_unhandled = keep_record(
             NbElementRenderer.render_unhandled
         )

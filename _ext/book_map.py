@@ -131,7 +131,9 @@ def wide(href) -> str:
         + _identity(350, centre, 430, [f"{_SUM} = {_RIGHT}"])
         + "".join(parts)
     )
-    return _svg("wide", width, bottom_top + 28 + 48 + 36 * 3, body, "map-wide")
+    return _svg(
+        "wide", width, bottom_top + 28 + 48 + 36 * 3, body, "map-wide"
+    )
 
 
 def narrow(href) -> str:

@@ -114,7 +114,9 @@ def place(node: nodes.Node, env) -> object:
     line, probe = None, node
     while probe is not None and not line:
         line, probe = probe.line, probe.parent
-    docname = env.docname or getattr(node.document.settings.env, "docname", "")
+    docname = env.docname or getattr(
+        node.document.settings.env, "docname", ""
+    )
     source = env.doc2path(docname, False)
     if source.endswith(".ipynb") and line and line >= 10000:
         return f"{env.doc2path(docname)}: cell {line // 10000}, line {max(1, line % 10000 - 1)}"
@@ -127,7 +129,8 @@ def _set(translator, node, tex: str, display: bool) -> str:
     except TeXError as error:
         env = translator.builder.env
         docname = (
-            getattr(translator.builder, "current_docname", None) or env.docname
+            getattr(translator.builder, "current_docname", None)
+            or env.docname
         )
         env.temp_data.setdefault("docname", docname)
         logger.warning(
@@ -182,7 +185,9 @@ def visit_block(translator, node):
 def name_equations(app, env):
     """Give the named equations their names, and close the gap they leave in the numbers of their page."""
     for label, name in NAMED_EQUATIONS.items():
-        docname, _ = env.get_domain("math").equations.get(label, (None, None))
+        docname, _ = env.get_domain("math").equations.get(
+            label, (None, None)
+        )
         if docname is None:
             continue
         numbers = env.toc_fignumbers.get(docname, {}).get("displaymath", {})

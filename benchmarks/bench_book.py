@@ -35,7 +35,9 @@ def script(notebook: Path, folder: Path) -> Path:
     return path
 
 
-def seconds(*command: str | Path, cwd: Path = ROOT, allowed: int = 0) -> float:
+def seconds(
+    *command: str | Path, cwd: Path = ROOT, allowed: int = 0
+) -> float:
     """Return the wall time of a command, whose exit status must be 0 or the one allowed."""
     environment = dict(os.environ, MPLBACKEND="agg")
     line = [str(part) for part in command]
@@ -77,13 +79,16 @@ def main() -> None:
         "--nbval",
     ]
 
-    print(f"Wall seconds, medians of {options.rounds} interleaved rounds.\n")
+    print(
+        f"Wall seconds, medians of {options.rounds} interleaved rounds.\n"
+    )
     header = f"{'notebook':24}{'floor':>8}{'nbval':>8}{'ratio':>8}"
     print(header)
     print("-" * len(header))
     with tempfile.TemporaryDirectory() as folder:
         scripts = {
-            notebook: script(notebook, Path(folder)) for notebook in notebooks
+            notebook: script(notebook, Path(folder))
+            for notebook in notebooks
         }
         floors: dict[Path, list[float]] = {
             notebook: [] for notebook in notebooks
@@ -97,7 +102,9 @@ def main() -> None:
                 floors[notebook].append(
                     seconds(sys.executable, scripts[notebook], cwd=CHAPTERS)
                 )
-                checks[notebook].append(seconds(*pytest, notebook, allowed=1))
+                checks[notebook].append(
+                    seconds(*pytest, notebook, allowed=1)
+                )
             book.append(seconds(*pytest, *notebooks, allowed=1))
         for notebook in notebooks:
             floor, check = map(

@@ -31,7 +31,10 @@ def cases(
     torch.manual_seed(0)
     rows = []
     for shape in [(256, 100)] if small else [(4096, 1000), (1024, 32000)]:
-        logits, labels = torch.randn(shape), torch.randint(shape[1], shape[:1])
+        logits, labels = (
+            torch.randn(shape),
+            torch.randint(shape[1], shape[:1]),
+        )
         rows.append(("cross_entropy", shape, "index", (logits, labels)))
         rows.append(
             (
@@ -91,7 +94,9 @@ def interleaved_medians(
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(values) for name, values in times.items()}
+    return {
+        name: statistics.median(values) for name, values in times.items()
+    }
 
 
 def main() -> None:
@@ -100,7 +105,9 @@ def main() -> None:
     parser.add_argument(
         "--small", action="store_true", help="tiny sizes, to try the script"
     )
-    parser.add_argument("--no-compile", action="store_true", help="eager only")
+    parser.add_argument(
+        "--no-compile", action="store_true", help="eager only"
+    )
     options = parser.parse_args()
     warnings.filterwarnings("ignore", message=".*torch.jit.script_method.*")
 
@@ -117,7 +124,10 @@ def main() -> None:
     print("-" * len(header))
     for name, shape, kind, arrays in cases(options.small):
         ours, theirs = getattr(losslib, name), getattr(F, name)
-        steps = {"torch": step(theirs, *arrays), "eager": step(ours, *arrays)}
+        steps = {
+            "torch": step(theirs, *arrays),
+            "eager": step(ours, *arrays),
+        }
         if not options.no_compile:
             torch.compiler.reset()
             steps["compiled"] = step(
@@ -129,17 +139,19 @@ def main() -> None:
             for key in medians
             if key != "torch"
         }
-        line = f"{name:34}{shape!s:>14}{kind:>13}{1e3 * medians['torch']:8.1f}"
+        line = (
+            f"{name:34}{shape!s:>14}{kind:>13}{1e3 * medians['torch']:8.1f}"
+        )
         line += f"{1e3 * medians['eager']:8.1f}{ratios['eager']:7.2f}"
         if "compiled" in ratios:
-            line += (
-                f"{1e3 * medians['compiled']:10.1f}{ratios['compiled']:7.2f}"
-            )
+            line += f"{1e3 * medians['compiled']:10.1f}{ratios['compiled']:7.2f}"
         if name == "cross_entropy" and kind == "index":
             missed = [
                 key for key, ratio in ratios.items() if ratio > AIMS[key]
             ]
-            line += f"  {'missed: ' + ', '.join(missed) if missed else 'met'}"
+            line += (
+                f"  {'missed: ' + ', '.join(missed) if missed else 'met'}"
+            )
         print(line, flush=True)
     print(
         f"\nAims for cross_entropy: eager ≤ {AIMS['eager']}, compiled ≤ {AIMS['compiled']}."

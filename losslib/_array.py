@@ -67,7 +67,9 @@ def namespace(**arrays: Array) -> Any:
 
 
 def _library_name(xp: Any) -> str:
-    return str(xp.__name__).removeprefix("array_api_compat.").partition(".")[0]
+    return (
+        str(xp.__name__).removeprefix("array_api_compat.").partition(".")[0]
+    )
 
 
 def concrete(x: Array) -> bool:
@@ -99,7 +101,9 @@ def stop_gradient(x: Array) -> Array:
     if hasattr(x, "detach"):
         return x.detach()
     jax = sys.modules.get("jax")
-    return jax.lax.stop_gradient(x) if jax and isinstance(x, jax.Array) else x
+    return (
+        jax.lax.stop_gradient(x) if jax and isinstance(x, jax.Array) else x
+    )
 
 
 def log(x: Array) -> Array:

@@ -137,10 +137,10 @@ def binary_cross_entropy_with_logits(
     z = lift(input)
     y = cast(target, z.dtype)
     positive = y if pos_weight is None else y * cast(pos_weight, z.dtype)
-    miss, alarm = (
-        softplus(-z),
-        softplus(z),
-    )  # both exact: neither comes from the other by z
+    miss = softplus(-z)
+    alarm = softplus(
+        z
+    )  # not z + miss, which loses the digits of a small loss
     loss = _times(positive, miss, xp) + _times(1 - y, alarm, xp)
     return reduce(_weighted(loss, weight), reduction, like=input)
 
@@ -184,7 +184,9 @@ def soft_margin_loss(
     """
     _check_binary(input, target)
     z = lift(input)
-    return reduce(softplus(-cast(target, z.dtype) * z), reduction, like=input)
+    return reduce(
+        softplus(-cast(target, z.dtype) * z), reduction, like=input
+    )
 
 
 def _check_binary(
@@ -194,7 +196,9 @@ def _check_binary(
     xp = namespace(input=input, target=target, **weights)
     check_floating(input=input)
     if xp.isdtype(target.dtype, "complex floating"):
-        raise TypeError(f"target must have a real dtype, got {target.dtype}")
+        raise TypeError(
+            f"target must have a real dtype, got {target.dtype}"
+        )
     check_floating(**weights)
     check_same_shape(input=input, target=target)
     check_broadcasts(tuple(input.shape), **weights)

@@ -106,7 +106,9 @@ def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
     """
     xp = _check_distributions(axis, p=p)
     q = lift(p)
-    return cast((0.0 - xp.sum(xlogy(q, q), axis=axis)) / _nats(base), p.dtype)
+    return cast(
+        (0.0 - xp.sum(xlogy(q, q), axis=axis)) / _nats(base), p.dtype
+    )
 
 
 def cross_entropy_between(
@@ -244,7 +246,8 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
     )
     p, q = xp.reshape(pair, cells), xp.reshape(apart, cells)
     return cast(
-        xp.sum(xlogy(p, p) - xlogy(p, q), axis=-1) / _nats(base), joint.dtype
+        xp.sum(xlogy(p, p) - xlogy(p, q), axis=-1) / _nats(base),
+        joint.dtype,
     )
 
 
@@ -292,7 +295,9 @@ def brier_score(
     _check_distributions(axis, input=input)
     p = lift(input)
     return reduce(
-        xp.sum((p - one_hot(target, p)) ** 2, axis=axis), reduction, like=input
+        xp.sum((p - one_hot(target, p)) ** 2, axis=axis),
+        reduction,
+        like=input,
     )
 
 

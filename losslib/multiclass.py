@@ -163,7 +163,9 @@ def nll_loss(
     loss = -pick(lift(input), xp.where(kept, target, 0))
     if weight is not None:
         loss = own * loss
-    return reduce(xp.where(kept, loss, 0.0), reduction, weight=own, like=input)
+    return reduce(
+        xp.where(kept, loss, 0.0), reduction, weight=own, like=input
+    )
 
 
 def _soft_cross_entropy(

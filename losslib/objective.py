@@ -68,7 +68,9 @@ def reduce(
     if reduction == "sum":
         values = xp.sum(values)
     elif reduction == "mean":
-        total = math.prod(values.shape) if weight is None else xp.sum(weight)
+        total = (
+            math.prod(values.shape) if weight is None else xp.sum(weight)
+        )
         values = quotient(xp.sum(values), total)
     elif reduction != "none":
         raise ValueError(

@@ -28,7 +28,9 @@ GREY = "#6b6b6b"
 _RC = {
     "figure.figsize": (6.4, 3.6),
     "figure.constrained_layout.use": True,
-    "axes.prop_cycle": cycler(color=[BLUE, ORANGE, GREEN, RED, PURPLE, SKY]),
+    "axes.prop_cycle": cycler(
+        color=[BLUE, ORANGE, GREEN, RED, PURPLE, SKY]
+    ),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlesize": 12,
@@ -80,7 +82,9 @@ def show(figure: Figure, alt: str, caption: str) -> None:
     )  # fmt: skip
     plt.close(figure)
     plain = "\n".join([f"Figure: {alt}", *summary])
-    display({"image/svg+xml": svg.getvalue(), "text/plain": plain}, raw=True)
+    display(
+        {"image/svg+xml": svg.getvalue(), "text/plain": plain}, raw=True
+    )
     display({"text/markdown": caption, "text/plain": caption}, raw=True)
 
 
@@ -98,7 +102,9 @@ def source(function: Callable[..., Any]) -> None:
     first = body.body[0]
     if ast.get_docstring(body) is not None:
         lines = text.splitlines(keepends=True)
-        text = "".join(lines[: first.lineno - 1] + lines[first.end_lineno :])
+        text = "".join(
+            lines[: first.lineno - 1] + lines[first.end_lineno :]
+        )
     display(
         {"text/markdown": f"```python\n{text}```", "text/plain": text},
         raw=True,

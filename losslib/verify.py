@@ -266,7 +266,8 @@ def choice(*values: Any) -> Sampler:
     """
     words = ", ".join(str(value) for value in values)
     return Sampler(
-        f"one of {words}", lambda rng: values[int(rng.integers(len(values)))]
+        f"one of {words}",
+        lambda rng: values[int(rng.integers(len(values)))],
     )
 
 
@@ -306,11 +307,15 @@ class _Points:
                 f"at {_count(len(self.random), 'random point')}: {drawn}"
             )
         if self.edge:
-            parts.append(f"at {_count(len(self.edge), 'hand-picked point')}")
+            parts.append(
+                f"at {_count(len(self.edge), 'hand-picked point')}"
+            )
         return "; and ".join(parts)
 
     def detail(self) -> dict[str, str]:
-        return {name: sampler.words for name, sampler in self.samplers.items()}
+        return {
+            name: sampler.words for name, sampler in self.samplers.items()
+        }
 
 
 def _draw_points(
@@ -325,7 +330,9 @@ def _draw_points(
             )
     if points < 1:
         raise ValueError(f"points must be at least 1, not {points}")
-    misspelt = {name for point in edge or [] for name in point} - set(samplers)
+    misspelt = {name for point in edge or [] for name in point} - set(
+        samplers
+    )
     if samplers and misspelt:
         raise CheckFailed(
             f"a hand-picked point gives {', '.join(misspelt)}, which is not drawn"
@@ -343,7 +350,11 @@ def _draw_points(
         for p in edge or []
     ]
     drawn = (
-        [draw() for _ in range(points)] if samplers else [] if picked else [{}]
+        [draw() for _ in range(points)]
+        if samplers
+        else []
+        if picked
+        else [{}]
     )
     return _Points(picked, drawn, samplers)
 
@@ -386,7 +397,9 @@ class _Formula:
         }
 
     def __call__(self, point: Point) -> Any:
-        arguments = {name: point[name] for name in self.names if name in point}
+        arguments = {
+            name: point[name] for name in self.names if name in point
+        }
         try:
             with np.errstate(all="ignore"):
                 return self.fn(**arguments)
@@ -471,7 +484,9 @@ def _check_names(
                 f"{formula.where} takes {', '.join(unknown)}, which no sampler draws "
                 f"(there are: {', '.join(sorted(known)) or 'none'})"
             )
-    unused = drawn - {name for formula in formulas for name in formula.names}
+    unused = drawn - {
+        name for formula in formulas for name in formula.names
+    }
     if unused:
         raise CheckFailed(
             f"{', '.join(sorted(unused))} is drawn, but nothing in this check uses it"
@@ -499,7 +514,9 @@ def _code_key(code: CodeType) -> Any:
         else (type(c).__name__, repr(c))
         for c in code.co_consts
     )
-    arguments = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    arguments = code.co_varnames[
+        : code.co_argcount + code.co_kwonlyargcount
+    ]
     return code.co_code, constants, code.co_names, arguments
 
 
@@ -541,7 +558,9 @@ def _rows(words: str) -> list[str]:
     width = 0
     for token in re.findall(r"(?:\$[^$]*\$|[^\s$])+", words):
         length = (
-            len(re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", token)))
+            len(
+                re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", token))
+            )
             + 1
         )
         if rows[-1] and width + length > _ROW_WIDTH:
@@ -604,11 +623,13 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _columns(rows: Sequence[Sequence[str]]) -> str:
     """Lay rows out in columns for a terminal."""
     widths = [
-        max(len(cell) for cell in column) for column in zip(*rows, strict=True)
+        max(len(cell) for cell in column)
+        for column in zip(*rows, strict=True)
     ]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+            cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     )
@@ -733,7 +754,9 @@ class Line:
     def at(self, distance: float) -> float:
         """Give the parameter its value at this distance from the limit."""
         return (
-            1 / distance if math.isinf(self.limit) else self.limit + distance
+            1 / distance
+            if math.isinf(self.limit)
+            else self.limit + distance
         )
 
     def shown(self) -> str:
@@ -952,7 +975,9 @@ def _check_structure(lines: Sequence[Line]) -> None:
     if not lines or lines[0].relation:
         raise CheckFailed("the first line must be start(...)")
     if len(lines) < 2:
-        raise CheckFailed("there is no line after start: nothing is derived")
+        raise CheckFailed(
+            "there is no line after start: nothing is derived"
+        )
     seen: dict[Any, int] = {}
     for number, line in enumerate(lines, start=1):
         if number > 1 and not line.relation:
@@ -995,10 +1020,14 @@ def _check_arguments(
             if line.relation == "→"
         }
         _check_names([formula], known | coming, set())
-    _check_names(formulas, {n for f in formulas for n in f.names}, drawn.names)
+    _check_names(
+        formulas, {n for f in formulas for n in f.names}, drawn.names
+    )
 
 
-def _with_parameters(lines: Sequence[Line], point: Point, index: int) -> Point:
+def _with_parameters(
+    lines: Sequence[Line], point: Point, index: int
+) -> Point:
     """Add an ordinary value of every parameter of a limit, a different one from point to point."""
     distance = _ORDINARY_DISTANCES[index % len(_ORDINARY_DISTANCES)]
     return point | {
@@ -1152,7 +1181,9 @@ def _errors(
         _check_shapes(before, formula, value, limit, _at(near))
         _check_finite(before, value, _at(near))
         _check_finite(formula, limit, _at(near))
-        errors.append(float(np.max(abs(value - limit), initial=0.0)) / scale)
+        errors.append(
+            float(np.max(abs(value - limit), initial=0.0)) / scale
+        )
         if max(errors[-2:]) <= _SMALLEST_ERROR:
             break
     return errors
@@ -1202,7 +1233,9 @@ def _check_losslib(
 def _derivation_rows(lines: Sequence[Line]) -> list[str]:
     rows = [f"& {lines[0].shown()}"]
     for line in lines[1:]:
-        rows.append(rf"& {_MARKS[line.relation]} {line.shown()} && \checkmark")
+        rows.append(
+            rf"& {_MARKS[line.relation]} {line.shown()} && \checkmark"
+        )
         rows += _rows(line.convergence())
         rows += _rows(_reason(line))
     return rows
@@ -1231,7 +1264,9 @@ def _derivation_foot(lines: Sequence[Line], drawn: _Points) -> str:
         + "."
     )
     if any(line.relation == "=" for line in lines):
-        foot += f" Equal sides agree to {TOLERANCE:.0e}.".replace("e-0", "e-")
+        foot += f" Equal sides agree to {TOLERANCE:.0e}.".replace(
+            "e-0", "e-"
+        )
     return foot
 
 
@@ -1315,7 +1350,9 @@ def gradient(
         else [],
         detail={"wrt": wrt, "samplers": drawn.detail()},
     )
-    foot = f"✓ equal to autograd and to central differences {drawn.words()}."
+    foot = (
+        f"✓ equal to autograd and to central differences {drawn.words()}."
+    )
     parts = [f"**{statement}**", f"<small>{foot}</small>"]
     text = [statement, _plain(foot)]
     if tex:
@@ -1382,10 +1419,14 @@ def _autograd(
             f"{loss.where} must be one scalar tensor{_at(point)}, not {value!r}"
         )
     if not value.requires_grad:
-        raise CheckFailed(f"{loss.where} does not depend on {wrt}{_at(point)}")
+        raise CheckFailed(
+            f"{loss.where} does not depend on {wrt}{_at(point)}"
+        )
     value.backward()
     if variable.grad is None:
-        raise CheckFailed(f"{loss.where} does not depend on {wrt}{_at(point)}")
+        raise CheckFailed(
+            f"{loss.where} does not depend on {wrt}{_at(point)}"
+        )
     slope = variable.grad.numpy()
     if np.isnan(slope).any():
         raise CheckFailed(
@@ -1409,7 +1450,8 @@ def _differences(
         above[index] += step
         below[index] -= step
         high, low = (
-            float(loss(_tensors(point | {wrt: end}))) for end in (above, below)
+            float(loss(_tensors(point | {wrt: end})))
+            for end in (above, below)
         )
         return float((high - low) / (above[index] - below[index]))
 
@@ -1488,7 +1530,11 @@ def published(
         "held",
     ]
     body = [
-        [" ".join(text.split()), *(cells[name][row] for name in columns), "✓"]
+        [
+            " ".join(text.split()),
+            *(cells[name][row] for name in columns),
+            "✓",
+        ]
         for row, text in rows.items()
     ]
     if not isinstance(printed, str):
@@ -1586,7 +1632,9 @@ def _same_number(printed: str, digits: str) -> bool:
     try:
         target = Decimal(printed)
     except InvalidOperation:
-        raise ValueError(f"{printed!r} is not a number as printed") from None
+        raise ValueError(
+            f"{printed!r} is not a number as printed"
+        ) from None
     return target == Decimal(digits) or (
         target.is_nan() and Decimal(digits).is_nan()
     )
@@ -1695,7 +1743,9 @@ def refutes(
         },
     )
     origin = "; ".join(
-        filter(None, [source, f"erratum {erratum}" if erratum else "", kind])
+        filter(
+            None, [source, f"erratum {erratum}" if erratum else "", kind]
+        )
     )
     foot = "✓ refuted"
     if truth is not None:
@@ -1719,7 +1769,9 @@ def _named_functions(
     if callable(show):
         functions["show"] = show
     else:
-        functions |= {f"show {name}": fn for name, fn in (show or {}).items()}
+        functions |= {
+            f"show {name}": fn for name, fn in (show or {}).items()
+        }
     return {name: fn for name, fn in functions.items() if fn is not None}
 
 
@@ -1736,7 +1788,9 @@ def _counter_example(claim: _Formula, drawn: _Points) -> tuple[Point, int]:
     for tried, (point, _) in enumerate(drawn, start=1):
         if not _bool(claim, point):
             return point, tried
-    raise CheckFailed(f"the claim held at all {len(drawn)} points: strike it")
+    raise CheckFailed(
+        f"the claim held at all {len(drawn)} points: strike it"
+    )
 
 
 def _check_truth(truth: _Formula, drawn: _Points) -> None:
@@ -1770,7 +1824,9 @@ def _values(
     if callable(show):
         shown |= formulas["show"](point)
     else:
-        shown |= {name: formulas[f"show {name}"](point) for name in show or {}}
+        shown |= {
+            name: formulas[f"show {name}"](point) for name in show or {}
+        }
     return "; ".join(
         f"{name} = {_short(value)}" for name, value in shown.items()
     )
@@ -1802,7 +1858,9 @@ def summary() -> None:
     """
     if not _records:
         raise CheckFailed("nothing was checked")
-    rows = [[r["kind"], r["statement"], _extent(r)] for r in _records.values()]
+    rows = [
+        [r["kind"], r["statement"], _extent(r)] for r in _records.values()
+    ]
     kinds = [kind for kind, _ in _records]
     counts = ", ".join(
         _count(kinds.count(kind), *_KIND_WORDS[kind])
@@ -1860,7 +1918,9 @@ def _notebooks(places: Iterable[str | Path]) -> Iterator[Path]:
     for place in map(Path, places):
         if not place.exists():
             raise FileNotFoundError(f"there is no {place}")
-        yield from sorted(place.glob("*.ipynb")) if place.is_dir() else [place]
+        yield from (
+            sorted(place.glob("*.ipynb")) if place.is_dir() else [place]
+        )
 
 
 def _stored_records(path: Path) -> Iterator[dict[str, Any]]:

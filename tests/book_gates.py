@@ -62,7 +62,9 @@ class Call:
         return self.name.rpartition(".")[2]
 
     def is_check(self) -> bool:
-        return self.name.startswith("losslib.verify.") and self.last in CHECKS
+        return (
+            self.name.startswith("losslib.verify.") and self.last in CHECKS
+        )
 
     def keyword(self, name: str) -> ast.expr | None:
         return next(
@@ -81,7 +83,9 @@ class Cell:
 
     @property
     def code(self) -> bool:
-        return self.node.cell_type == "code" and bool(self.node.source.strip())
+        return self.node.cell_type == "code" and bool(
+            self.node.source.strip()
+        )
 
     @property
     def outputs(self) -> list[Any]:
@@ -90,7 +94,9 @@ class Cell:
     @property
     def records(self) -> list[dict[str, Any]]:
         return [
-            o.data[RECORD] for o in self.outputs if RECORD in o.get("data", {})
+            o.data[RECORD]
+            for o in self.outputs
+            if RECORD in o.get("data", {})
         ]
 
     @cached_property
@@ -152,7 +158,9 @@ class Chapter:
     @property
     def markdown(self) -> str:
         return "\n\n".join(
-            c.node.source for c in self.cells if c.node.cell_type == "markdown"
+            c.node.source
+            for c in self.cells
+            if c.node.cell_type == "markdown"
         )
 
     def says(self, problem: str, remedy: str | None = None) -> str:
@@ -300,12 +308,16 @@ def no_errors(chapter: Chapter) -> list[str]:
                 problem = f"it failed with {output.get('ename')}: {output.get('evalue')}"
                 remedy = "mend it (an error that is meant is caught and printed), then run "
             elif output.output_type == "stream" and output.name == "stderr":
-                problem = f"it wrote to stderr: {output.text.strip()[:200]!r}"
+                problem = (
+                    f"it wrote to stderr: {output.text.strip()[:200]!r}"
+                )
                 remedy = "mend what it warns of, then run "
             else:
                 continue
             messages.append(
-                cell.says(problem, f"{remedy}`make refresh NB={chapter.name}`")
+                cell.says(
+                    problem, f"{remedy}`make refresh NB={chapter.name}`"
+                )
             )
     return messages
 
@@ -324,7 +336,9 @@ def no_skips(chapter: Chapter) -> list[str]:
     """Nothing is left out of the run or of the comparison without a reason."""
     messages = []
     for cell in chapter.cells:
-        tags = sorted(_SKIPS.intersection(cell.node.metadata.get("tags", ())))
+        tags = sorted(
+            _SKIPS.intersection(cell.node.metadata.get("tags", ()))
+        )
         comments = _SKIP_COMMENT.findall(cell.node.source)
         if (tags or comments) and not str(
             cell.node.metadata.get("reason", "")
@@ -363,18 +377,23 @@ def checks_recorded(chapter: Chapter) -> list[str]:
         cell.number
         for cell in chapter.cells
         if cell.node.cell_type == "markdown"
-        and re.search(r"^#+ What was checked here\s*$", cell.node.source, re.M)
+        and re.search(
+            r"^#+ What was checked here\s*$", cell.node.source, re.M
+        )
     ]
     if not heads or not sums or sums[-1].number < heads[-1]:
         return [chapter.says("it does not say what was checked", remedy)]
     messages = [
         cell.says(
-            "it checks something after summary()", "move it before the summary"
+            "it checks something after summary()",
+            "move it before the summary",
         )
         for cell in chapter.cells
         if cell.records and cell.number > sums[-1].number
     ]
-    count = len({(record["kind"], record["statement"]) for record in records})
+    count = len(
+        {(record["kind"], record["statement"]) for record in records}
+    )
     shown = "".join(map(_text, sums[-1].outputs))
     if not re.search(rf"\b{count} checks? held", shown):
         messages.append(
@@ -397,7 +416,9 @@ def every_line_ran(chapter: Chapter) -> list[str]:
                     )
                 )
                 continue
-            statement = _literal(call.node.args[0]) if call.node.args else None
+            statement = (
+                _literal(call.node.args[0]) if call.node.args else None
+            )
             record = next(
                 (
                     r
@@ -532,7 +553,9 @@ def split_markdown(text: str) -> tuple[str, list[Directive]]:
                 code = mark
             else:
                 open_marks.append(mark)
-                prose.append("" if match[1].startswith("glue") else match[2])
+                prose.append(
+                    "" if match[1].startswith("glue") else match[2]
+                )
         elif fence and not mark.startswith(":"):
             code = mark
         elif not line.lstrip().startswith("% "):
@@ -570,7 +593,10 @@ class Number:
         if other.place > self.place:
             return False
         unit = Decimal(1).scaleb(self.place)
-        if self.cut and other.value.quantize(unit, ROUND_DOWN) == self.value:
+        if (
+            self.cut
+            and other.value.quantize(unit, ROUND_DOWN) == self.value
+        ):
             return True
         return 2 * abs(other.value - self.value) <= unit
 
@@ -594,12 +620,16 @@ _NOT_NUMBERS = re.compile(
 
 def numbers(text: str) -> list[Number]:
     """Find the numbers with decimals: signed, with thousands, in plain text or TeX."""
-    text = _NOT_NUMBERS.sub(" ", text).replace(r"\!", "").replace("{,}", ",")
+    text = (
+        _NOT_NUMBERS.sub(" ", text).replace(r"\!", "").replace("{,}", ",")
+    )
     text = re.sub(r"(?<=\d)(?:\\,|[\u2009\u202f])(?=\d{3}(?!\d))", "", text)
     found = []
     for match in _NUMBER.finditer(text):
         minus = match["sign"] and not _BINARY.search(text[: match.start()])
-        exponent = int((match["e"] or match["power"] or "0").replace("−", "-"))
+        exponent = int(
+            (match["e"] or match["power"] or "0").replace("−", "-")
+        )
         digits = (
             f"{match['whole'].replace(',', '') or '0'}.{match['decimals']}"
         )
@@ -607,7 +637,9 @@ def numbers(text: str) -> list[Number]:
         decimals = len(match["decimals"])
         found.append(
             Number(
-                match[0].strip() if minus else match[0].lstrip("-−").strip(),
+                match[0].strip()
+                if minus
+                else match[0].lstrip("-−").strip(),
                 value,
                 exponent - decimals,
                 decimals,
@@ -682,7 +714,9 @@ def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str | int | float):
         yield str(value)
     elif isinstance(value, dict):
-        yield from (text for item in value.values() for text in _strings(item))
+        yield from (
+            text for item in value.values() for text in _strings(item)
+        )
     elif isinstance(value, list):
         yield from (text for item in value for text in _strings(item))
 
@@ -739,7 +773,8 @@ def numbers_produced(chapter: Chapter) -> list[str]:
         for number in _unproduced("\n".join(texts), known):
             messages.append(
                 cell.says(
-                    _of_no_output(number, known), _number_remedy(chapter.name)
+                    _of_no_output(number, known),
+                    _number_remedy(chapter.name),
                 )
             )
     return messages
@@ -766,7 +801,11 @@ def _unproduced(text: str, known: list[Number]) -> list[Number]:
 
 def _of_no_output(number: Number, known: list[Number]) -> str:
     turned = Number(
-        number.text, -number.value, number.place, number.decimals, number.cut
+        number.text,
+        -number.value,
+        number.place,
+        number.decimals,
+        number.cut,
     )
     hint = (
         " (one shows it with the other sign)"
@@ -791,14 +830,18 @@ def toc_files(root: Path) -> list[str]:
 
     def files(node: Any) -> Iterator[str]:
         if isinstance(node, dict):
-            yield from (node[key] for key in ("root", "file") if key in node)
+            yield from (
+                node[key] for key in ("root", "file") if key in node
+            )
             node = list(node.values())
         if isinstance(node, list):
             for item in node:
                 yield from files(item)
 
     return list(
-        files(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")))
+        files(
+            yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+        )
     )
 
 
@@ -961,7 +1004,9 @@ def tracked_files(root: Path) -> list[Path]:
         check=False,
     )
     if run.returncode == 0:
-        return sorted({root / name for name in run.stdout.split("\0") if name})
+        return sorted(
+            {root / name for name in run.stdout.split("\0") if name}
+        )
     hidden = re.compile(r"\.(?!ci|github|git\w)|_build$|__pycache__$")
     return sorted(
         path
@@ -1004,7 +1049,9 @@ def normalised(chapter: Chapter) -> list[str]:
                 messages.append(cell.says(f"its metadata holds {key!r}"))
         streams = [o.get("name") for o in cell.outputs]
         if any(a is not None and a == b for a, b in pairwise(streams)):
-            messages.append(cell.says("it holds one stream in several pieces"))
+            messages.append(
+                cell.says("it holds one stream in several pieces")
+            )
     return messages
 
 
@@ -1025,7 +1072,9 @@ def figures_described(chapter: Chapter) -> list[str]:
                 kind for kind in data if re.match(r"image/(?!svg)", kind)
             ]
             if raster or "data:image/" in data.get("text/html", ""):
-                messages.append(cell.says("it shows a raster image", remedy))
+                messages.append(
+                    cell.says("it shows a raster image", remedy)
+                )
             if "image/svg+xml" not in data:
                 continue
             alt, *summary = data.get("text/plain", "").splitlines()
@@ -1035,13 +1084,17 @@ def figures_described(chapter: Chapter) -> list[str]:
                 )
             elif not any(line.startswith("  ") for line in summary):
                 messages.append(
-                    cell.says("its figure has no summary of its data", remedy)
+                    cell.says(
+                        "its figure has no summary of its data", remedy
+                    )
                 )
             following = cell.outputs[index + 1 : index + 2]
             if not following or "text/markdown" not in following[0].get(
                 "data", {}
             ):
-                messages.append(cell.says("its figure has no caption", remedy))
+                messages.append(
+                    cell.says("its figure has no caption", remedy)
+                )
     return messages
 
 
@@ -1098,7 +1151,9 @@ def own_images(chapter: Chapter) -> list[str]:
             for data in (output.get("data", {}) for output in cell.outputs)
             if "text/markdown" in data
         ]
-        texts = shown if cell.node.cell_type == "code" else [cell.node.source]
+        texts = (
+            shown if cell.node.cell_type == "code" else [cell.node.source]
+        )
         messages += [
             message
             for text in texts

@@ -67,7 +67,9 @@ class Backend:
         """Return an array of this library as float64 (or integers) of NumPy."""
         if self.name == "torch":
             x = x.detach()
-            return x.double().numpy() if x.is_floating_point() else x.numpy()
+            return (
+                x.double().numpy() if x.is_floating_point() else x.numpy()
+            )
         y = np.asarray(x)
         return y if y.dtype.kind in "biu" else y.astype(np.float64)
 
@@ -102,7 +104,9 @@ TORCH = Backend("torch", torch, ("float64", "float32", *HALVES), _torch)
 JAX = Backend("jax", jnp, ("float64", "float32", *HALVES), _jax)
 BACKENDS = [NUMPY, TORCH, JAX]
 BY_DTYPE = [
-    pytest.param(b, d, id=f"{b.name}-{d}") for b in BACKENDS for d in b.floats
+    pytest.param(b, d, id=f"{b.name}-{d}")
+    for b in BACKENDS
+    for d in b.floats
 ]
 
 

@@ -50,7 +50,9 @@ def test_namespace(backend) -> None:
     assert _array.namespace(x=x, y=x) is _array.library(x)
     with pytest.raises(TypeError, match=r"y must be an array .*got float"):
         _array.namespace(x=x, y=1.0)
-    with pytest.raises(TypeError, match=r"y must be an array .*got NoneType"):
+    with pytest.raises(
+        TypeError, match=r"y must be an array .*got NoneType"
+    ):
         _array.namespace(x=x, y=None)
     other = (NUMPY if backend is not NUMPY else TORCH).array([1.0])
     with pytest.raises(
@@ -94,7 +96,8 @@ def test_cast_of_the_same_dtype_is_the_array_itself(backend) -> None:
     x = backend.array([1.0], "float32")
     assert _array.cast(x, x.dtype) is x
     assert (
-        backend.dtype_of(_array.cast(x, backend.array([1]).dtype)) == "int64"
+        backend.dtype_of(_array.cast(x, backend.array([1]).dtype))
+        == "int64"
     )
 
 
@@ -132,8 +135,12 @@ def test_xlogy(backend) -> None:
 def test_xlogy_has_no_gradient_where_x_is_zero(differentiable) -> None:
     make = differentiable.array
     x, y = [0.0, 0.5], [0.0, 0.25]
-    by_y = differentiable.gradient(lambda y: _array.xlogy(make(x), y), make(y))
-    by_x = differentiable.gradient(lambda x: _array.xlogy(x, make(y)), make(x))
+    by_y = differentiable.gradient(
+        lambda y: _array.xlogy(make(x), y), make(y)
+    )
+    by_x = differentiable.gradient(
+        lambda x: _array.xlogy(x, make(y)), make(x)
+    )
     np.testing.assert_allclose(by_y, [0.0, 2.0])
     np.testing.assert_allclose(by_x, [0.0, np.log(0.25)])
 
@@ -157,13 +164,17 @@ def test_labels_of_any_integer_dtype(backend, dtype) -> None:
 def test_along_classes() -> None:
     weight = np.ones(3)
     for shape in [(3,), (2, 3), (2, 3, 4, 5)]:
-        assert _array.along_classes(weight, np.ones(shape)).ndim == len(shape)
+        assert _array.along_classes(weight, np.ones(shape)).ndim == len(
+            shape
+        )
         assert (
             _array.along_classes(weight, np.ones(shape)) * np.ones(shape)
         ).shape == shape
 
 
-@pytest.mark.parametrize("value", [-1e-9, 1 + 1e-9, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "value", [-1e-9, 1 + 1e-9, np.nan, np.inf, -np.inf]
+)
 def test_check_unit_interval(backend, value) -> None:
     _array.check_unit_interval(
         p=backend.array([0.0, 1.0, -0.0]), q=backend.array([])

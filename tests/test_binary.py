@@ -43,7 +43,9 @@ CASES = [
 ]
 
 
-def problem(loss, options: list[str], shape: tuple[int, ...], seed: int = 0):
+def problem(
+    loss, options: list[str], shape: tuple[int, ...], seed: int = 0
+):
     """Return input, target and weights; the weights broadcast."""
     rng = np.random.default_rng(seed)
     z, y = (
@@ -68,14 +70,18 @@ def compare(
     assert backend.dtype_of(got) == dtype
 
     leaf = torch.tensor(backend.numpy(x), requires_grad=True)
-    exact = {name: torch.tensor(backend.numpy(w)) for name, w in mine.items()}
+    exact = {
+        name: torch.tensor(backend.numpy(w)) for name, w in mine.items()
+    }
     theirs = getattr(F, loss.__name__)
     expected = theirs(
         leaf, torch.tensor(backend.numpy(t)), reduction=reduction, **exact
     )
     assert tuple(got.shape) == tuple(expected.shape)
     tolerance = ROUND_OFF[dtype]
-    close = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
+    close = partial(
+        np.testing.assert_allclose, rtol=tolerance, atol=tolerance
+    )
     close(backend.numpy(got), expected.detach())
     if backend.name != "numpy":
         expected.sum().backward()
@@ -100,7 +106,16 @@ def test_every_dtype_against_pytorch(backend, dtype, loss, options) -> None:
 
 @pytest.mark.parametrize(
     "dtype",
-    ["bool", "int8", "int16", "int32", "int64", "uint8", "float32", "float16"],
+    [
+        "bool",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "uint8",
+        "float32",
+        "float16",
+    ],
 )
 @pytest.mark.parametrize("loss", [bce, bce_logits, margin])
 def test_every_target_dtype(backend, loss, dtype) -> None:
@@ -193,7 +208,8 @@ def test_where_pytorch_loses_digits() -> None:
         bce_logits(z, y), 4.248354255291589e-18, rtol=1e-14
     )
     assert (
-        F.soft_margin_loss(torch.tensor(-200.0), torch.tensor(1.0)) == np.inf
+        F.soft_margin_loss(torch.tensor(-200.0), torch.tensor(1.0))
+        == np.inf
     )
     assert margin(torch.tensor(-200.0), torch.tensor(1.0)) == 200.0
 
@@ -205,7 +221,9 @@ def test_probabilities_against_mpmath(backend, y) -> None:
         [1e-13, 1e-9, 1e-5, 0.3, 0.5, 0.7, 1 - 1e-5, 1 - 1e-9, 1 - 2**-52]
     )
     got = bce(
-        backend.array(p), backend.array(np.full(p.shape, y)), reduction="none"
+        backend.array(p),
+        backend.array(np.full(p.shape, y)),
+        reduction="none",
     )
     with mpmath.workdps(60):
         expected = [
@@ -229,7 +247,9 @@ def test_probabilities_of_exactly_zero_and_one(backend) -> None:
         backend.numpy(f(backend.array(p))), [0, 100, 100, 0, 100]
     )
     leaf = torch.tensor(p, requires_grad=True)
-    F.binary_cross_entropy(leaf, torch.tensor(y), reduction="sum").backward()
+    F.binary_cross_entropy(
+        leaf, torch.tensor(y), reduction="sum"
+    ).backward()
     np.testing.assert_allclose(
         leaf.grad, [0.0, -1e12, 1e12, 0.0, -1e12], rtol=1e-8
     )
@@ -239,7 +259,9 @@ def test_probabilities_of_exactly_zero_and_one(backend) -> None:
         )
 
 
-def test_gradient_near_zero_and_one_is_that_of_pytorch(differentiable) -> None:
+def test_gradient_near_zero_and_one_is_that_of_pytorch(
+    differentiable,
+) -> None:
     p = np.array([1e-14, 1e-13, 2e-12, 1e-6, 1 - 1e-6, 1 - 1e-13])
     for y in (0.0, 0.3, 1.0):
         leaf = torch.tensor(p, requires_grad=True)
@@ -268,7 +290,9 @@ def test_infinite_logits_give_the_limits(backend) -> None:
     )
     assert torch.isnan(theirs).sum() == 3
     half = backend.array([0.5, 0.5])
-    ends = bce_logits(backend.array([-np.inf, np.inf]), half, reduction="none")
+    ends = bce_logits(
+        backend.array([-np.inf, np.inf]), half, reduction="none"
+    )
     np.testing.assert_array_equal(backend.numpy(ends), [np.inf, np.inf])
     if backend.name != "numpy":
         np.testing.assert_array_equal(
@@ -318,7 +342,9 @@ def test_second_derivative_at_zero() -> None:
 
 def test_gradients_of_the_book(differentiable, rng) -> None:
     z, y = rng.normal(size=5), rng.random(5)
-    f = partial(bce_logits, target=differentiable.array(y), reduction="none")
+    f = partial(
+        bce_logits, target=differentiable.array(y), reduction="none"
+    )
     got = differentiable.gradient(f, differentiable.array(z))
     np.testing.assert_allclose(got, scipy.special.expit(z) - y, rtol=1e-12)
     p = scipy.special.expit(z)
@@ -339,7 +365,10 @@ def test_against_scipy_and_scikit_learn(backend, rng) -> None:
         np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-12)
     by_hand = -scipy.special.xlogy(y, p) - scipy.special.xlog1py(1 - y, -p)
     got = bce(
-        backend.array(p), backend.array(y), backend.array(w), reduction="none"
+        backend.array(p),
+        backend.array(y),
+        backend.array(w),
+        reduction="none",
     )
     np.testing.assert_allclose(backend.numpy(got), w * by_hand, rtol=1e-12)
 
@@ -375,7 +404,9 @@ def test_theory(a, b, y, share) -> None:
         assert margin(z, np.array(sign)) >= np.log(2) * (
             sign * a <= 0
         )  # bounds the 0-1 loss
-    chord = share * bce_logits(z, target) + (1 - share) * bce_logits(u, target)
+    chord = share * bce_logits(z, target) + (1 - share) * bce_logits(
+        u, target
+    )
     assert (
         bce_logits(share * z + (1 - share) * u, target) <= chord + 1e-12
     )  # convex
@@ -396,11 +427,17 @@ def test_strides_and_flags_do_not_matter(rng) -> None:
 
 @pytest.mark.parametrize(
     ("loss", "options"),
-    [(bce, ["weight"]), (bce_logits, ["weight", "pos_weight"]), (margin, [])],
+    [
+        (bce, ["weight"]),
+        (bce_logits, ["weight", "pos_weight"]),
+        (margin, []),
+    ],
 )
 def test_compiled_by_torch(compiled, loss, options) -> None:
     z, y, weights = problem(loss, options, (4, 3))
-    f = partial(loss, **{name: torch.tensor(w) for name, w in weights.items()})
+    f = partial(
+        loss, **{name: torch.tensor(w) for name, w in weights.items()}
+    )
     leaf, other = (torch.tensor(z, requires_grad=True) for _ in range(2))
     got, expected = (
         compiled(f)(leaf, torch.tensor(y)),
@@ -409,7 +446,9 @@ def test_compiled_by_torch(compiled, loss, options) -> None:
     got.backward()
     expected.backward()
     torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(leaf.grad, other.grad, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        leaf.grad, other.grad, rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(("loss", "options"), CASES)

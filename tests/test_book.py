@@ -16,7 +16,9 @@ from nbformat.v4 import (
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = gates.chapters(ROOT)
-LOSSES = [chapter for chapter in BOOK if chapter.name not in gates.BACK_MATTER]
+LOSSES = [
+    chapter for chapter in BOOK if chapter.name not in gates.BACK_MATTER
+]
 PAGES = [path for path in gates.pages(ROOT) if path.suffix == ".md"]
 
 EVERY_NOTEBOOK = [
@@ -68,7 +70,9 @@ def test_notebook(gate, chapter):
 
 
 @pytest.mark.parametrize("gate", EVERY_LOSS, ids=lambda gate: gate.__name__)
-@pytest.mark.parametrize("chapter", LOSSES, ids=lambda chapter: chapter.name)
+@pytest.mark.parametrize(
+    "chapter", LOSSES, ids=lambda chapter: chapter.name
+)
 def test_chapter(gate, chapter):
     passes(gate(chapter))
 
@@ -106,7 +110,9 @@ def test_a_number_out_of_nowhere_fails_in_every_chapter(chapter):
     nb.cells = [*nb.cells, new_markdown_cell(f"The loss is {invented}.")]
     messages = gates.numbers_produced(Chapter(chapter.name, nb))
     assert [
-        message for message in messages if f"the number {invented};" in message
+        message
+        for message in messages
+        if f"the number {invented};" in message
     ]
 
 
@@ -167,7 +173,9 @@ def focal(*cells, run=True) -> Chapter:
 
 
 def derived(source=DERIVATION, lines=("x^2+2x", "(x+1)^2-1")):
-    return code(source, displayed("A square completed ✓", record(lines=lines)))
+    return code(
+        source, displayed("A square completed ✓", record(lines=lines))
+    )
 
 
 def whole() -> list:
@@ -266,9 +274,14 @@ def test_an_error():
 
 
 def test_a_warning():
-    chapter = focal(code("f()", printed("RuntimeWarning: overflow", "stderr")))
+    chapter = focal(
+        code("f()", printed("RuntimeWarning: overflow", "stderr"))
+    )
     says(
-        gates.no_errors(chapter), "cell 1", "RuntimeWarning: overflow", REFRESH
+        gates.no_errors(chapter),
+        "cell 1",
+        "RuntimeWarning: overflow",
+        REFRESH,
     )
 
 
@@ -283,7 +296,12 @@ def test_a_warning():
     ],
 )
 def test_a_skip_without_a_reason(cell):
-    says(gates.no_skips(focal(cell)), "cell 1", "without a reason", '"reason"')
+    says(
+        gates.no_skips(focal(cell)),
+        "cell 1",
+        "without a reason",
+        '"reason"',
+    )
 
 
 def test_a_skip_with_a_reason():
@@ -311,18 +329,26 @@ def test_no_summary():
 def test_a_check_after_the_summary():
     chapter = focal(*whole(), derived())
     says(
-        gates.checks_recorded(chapter), "cell 8", "after summary()", "move it"
+        gates.checks_recorded(chapter),
+        "cell 8",
+        "after summary()",
+        "move it",
     )
 
 
 def test_a_stale_summary():
     cells = whole()
     cells[-1].outputs = [displayed("2 checks held: 2 derivation.")]
-    says(gates.checks_recorded(focal(*cells)), "cell 7", "1 checks", REFRESH)
+    says(
+        gates.checks_recorded(focal(*cells)), "cell 7", "1 checks", REFRESH
+    )
 
 
 def test_a_derivation_without_record():
-    cells = [code(SETUP), code(DERIVATION, displayed("A square completed ✓"))]
+    cells = [
+        code(SETUP),
+        code(DERIVATION, displayed("A square completed ✓")),
+    ]
     says(
         gates.every_line_ran(focal(*cells)),
         "cell 2",
@@ -354,7 +380,10 @@ def test_a_flipped_sign_in_a_line():
 
 
 def test_lines_from_a_list():
-    cells = [code(SETUP), derived('derivation("A square completed", *lines)')]
+    cells = [
+        code(SETUP),
+        derived('derivation("A square completed", *lines)'),
+    ]
     says(gates.every_line_ran(focal(*cells)), "cell 2", "write them out")
 
 
@@ -363,7 +392,9 @@ def test_lines_from_a_list():
     ["def f():\n    {}", "if seldom:\n    {}", "for _ in []:\n    {}"],
 )
 def test_a_check_that_may_not_run(source):
-    cell = code(source.format('published("Pi", "3.14", source="a", numpy=pi)'))
+    cell = code(
+        source.format('published("Pi", "3.14", source="a", numpy=pi)')
+    )
     says(
         gates.every_line_ran(focal(code(SETUP), cell)),
         "cell 2",
@@ -406,9 +437,9 @@ def test_an_erratum_that_is_not_refuted():
 
 
 def test_every_erratum_of_the_first_chapters_has_one_place():
-    assert sorted(n for some in gates.ERRATA.values() for n in some) == list(
-        range(1, 25)
-    )
+    assert sorted(
+        n for some in gates.ERRATA.values() for n in some
+    ) == list(range(1, 25))
 
 
 # --- Numbers ----------------------------------------------------------------------------------
@@ -418,7 +449,10 @@ def test_every_erratum_of_the_first_chapters_has_one_place():
     ("text", "values"),
     [
         ("a loss of 0.6931, or 0.693.", ["0.6931", "0.693"]),
-        (r"$\approx-0.7688$, $-.7688$, −0.5", ["-0.7688", "-0.7688", "-0.5"]),
+        (
+            r"$\approx-0.7688$, $-.7688$, −0.5",
+            ["-0.7688", "-0.7688", "-0.5"],
+        ),
         (
             r"$1-0.6931$, $p_t-0.25$, 0.1–0.25, $e^{x}-0.5$",
             ["0.6931", "0.25", "0.1", "0.25", "0.5"],
@@ -440,7 +474,9 @@ def test_numbers_are_read(text, values):
 
 
 def prose_and_output(prose, output="0.693147 -0.7688 1234.5678 0.5"):
-    return focal(code("print(x)", printed(output)), new_markdown_cell(prose))
+    return focal(
+        code("print(x)", printed(output)), new_markdown_cell(prose)
+    )
 
 
 @pytest.mark.parametrize(
@@ -517,10 +553,14 @@ def test_a_number_of_a_false_claim_proves_nothing():
         says="No: at 0.6931.",
         example="x = 0.6931",
     )
-    shown = displayed("Stuck at 0.1234? (A) x = 0.6931 No: at 0.6931.", check)
+    shown = displayed(
+        "Stuck at 0.1234? (A) x = 0.6931 No: at 0.6931.", check
+    )
     prose = new_markdown_cell("0.1234")
     says(
-        gates.numbers_produced(focal(code(SETUP), code(source, shown), prose)),
+        gates.numbers_produced(
+            focal(code(SETUP), code(source, shown), prose)
+        ),
         "cell 3",
         "0.1234",
     )
@@ -603,7 +643,8 @@ def test_an_entry_twice(house):
 
 
 @pytest.mark.parametrize(
-    "name", ["chapters/focal.ipynb", "losslib/focal.py", "tests/test_focal.py"]
+    "name",
+    ["chapters/focal.ipynb", "losslib/focal.py", "tests/test_focal.py"],
 )
 def test_a_room_without_sister(house, name):
     (house / name).unlink()
@@ -656,7 +697,9 @@ def test_an_output_that_tells_nothing(text):
 
 def test_a_registry(tmp_path):
     path = tmp_path / "requirements.txt"
-    path.write_text("numpy\n--index-url https://" + "pypi" + ".org/simple\n")
+    path.write_text(
+        "numpy\n--index-url https://" + "pypi" + ".org/simple\n"
+    )
     says(
         gates.no_registries([path], tmp_path),
         "requirements.txt, line 2",
@@ -735,7 +778,9 @@ def figure(plain=ALT, kind="image/svg+xml"):
 
 
 def test_a_figure_that_passes():
-    cell = code("show(fig, alt, caption)", figure(), displayed("It closes."))
+    cell = code(
+        "show(fig, alt, caption)", figure(), displayed("It closes.")
+    )
     assert gates.figures_described(focal(cell)) == []
 
 
@@ -796,7 +841,9 @@ def test_a_pasted_image():
 
 @pytest.mark.parametrize("text", ["## Focal", "# Focal\n\n# More"])
 def test_titles(text):
-    says(gates.one_title(focal(new_markdown_cell(text))), "titles", "# Title")
+    says(
+        gates.one_title(focal(new_markdown_cell(text))), "titles", "# Title"
+    )
 
 
 @pytest.mark.parametrize(
@@ -811,9 +858,9 @@ def test_a_long_question(head):
 
 def test_few_exercises():
     cells = whole()
-    cells[4].source = cells[4].source.partition("```{exercise}\n:label: ex-3")[
-        0
-    ]
+    cells[4].source = cells[4].source.partition(
+        "```{exercise}\n:label: ex-3"
+    )[0]
     says(gates.exercises_solved(focal(*cells)), "3 exercises", "at least 4")
 
 

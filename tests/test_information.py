@@ -83,9 +83,13 @@ def test_against_scikit_learn(backend, rng) -> None:
 
     p = rng.dirichlet(np.ones(4), 30)
     t = rng.integers(4, size=30)
-    got = cross_entropy_between(backend.array(np.eye(4)[t]), backend.array(p))
+    got = cross_entropy_between(
+        backend.array(np.eye(4)[t]), backend.array(p)
+    )
     expected = sklearn.metrics.log_loss(t, p, labels=range(4))
-    np.testing.assert_allclose(backend.numpy(got).mean(), expected, rtol=1e-12)
+    np.testing.assert_allclose(
+        backend.numpy(got).mean(), expected, rtol=1e-12
+    )
 
     got = brier_score(backend.array(p), backend.array(t))
     expected = sklearn.metrics.brier_score_loss(
@@ -102,7 +106,10 @@ def test_against_scikit_learn(backend, rng) -> None:
 
 @pytest.mark.parametrize(("backend", "dtype"), BY_DTYPE)
 def test_axes_and_dtypes(backend, dtype, rng) -> None:
-    p, q = rng.dirichlet(np.ones(3), (2, 4)), rng.dirichlet(np.ones(3), (2, 4))
+    p, q = (
+        rng.dirichlet(np.ones(3), (2, 4)),
+        rng.dirichlet(np.ones(3), (2, 4)),
+    )
     last = [backend.array(x, dtype) for x in (p, q)]
     middle = [backend.array(np.moveaxis(x, -1, 1), dtype) for x in (p, q)]
     for f in (entropy, cross_entropy_between, kl_divergence):
@@ -147,7 +154,9 @@ def test_rounded_sums_are_distributions(backend) -> None:
         ValueError, match=r"p must hold probabilities .*got -1e-16"
     ):
         entropy(backend.array([1.0, -1e-16]))
-    with pytest.raises(ValueError, match=r"p must hold probabilities .*nan"):
+    with pytest.raises(
+        ValueError, match=r"p must hold probabilities .*nan"
+    ):
         entropy(backend.array([1.0, np.nan]))
 
 
@@ -155,7 +164,9 @@ def test_empty_batches(backend) -> None:
     nothing = backend.array(np.empty((0, 3)))
     assert entropy(nothing).shape == (0,)
     assert kl_divergence(nothing, nothing).shape == (0,)
-    assert mutual_information(backend.array(np.empty((0, 2, 3)))).shape == (0,)
+    assert mutual_information(backend.array(np.empty((0, 2, 3)))).shape == (
+        0,
+    )
     assert np.isnan(
         backend.numpy(brier_score(nothing, backend.array(np.empty(0, int))))
     )
@@ -179,7 +190,11 @@ def test_gradients_by_finite_differences() -> None:
     generator = torch.Generator().manual_seed(0)
     a, b = (
         torch.randn(
-            3, 4, dtype=torch.float64, generator=generator, requires_grad=True
+            3,
+            4,
+            dtype=torch.float64,
+            generator=generator,
+            requires_grad=True,
         )
         for _ in range(2)
     )
@@ -205,7 +220,9 @@ def test_gradients_by_finite_differences() -> None:
 def test_brier_score_on_every_shape(backend, shape, reduction, rng) -> None:
     axis = 0 if len(shape) == 1 else 1
     p = np.moveaxis(
-        rng.dirichlet(np.ones(3), shape[:axis] + shape[axis + 1 :]), -1, axis
+        rng.dirichlet(np.ones(3), shape[:axis] + shape[axis + 1 :]),
+        -1,
+        axis,
     )
     t = rng.integers(3, size=shape[:axis] + shape[axis + 1 :])
     hot = np.moveaxis(np.eye(3)[t], -1, axis)
@@ -216,7 +233,9 @@ def test_brier_score_on_every_shape(backend, shape, reduction, rng) -> None:
         "mean": expected.mean(),
         "sum": expected.sum(),
     }[reduction]
-    got = brier_score(backend.array(p), backend.array(t), reduction=reduction)
+    got = brier_score(
+        backend.array(p), backend.array(t), reduction=reduction
+    )
     np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-12)
 
 
@@ -255,15 +274,23 @@ def test_bounds_and_identities(seed, n) -> None:
     np.testing.assert_allclose(
         kl_divergence(p, uniform), np.log(n) - entropy(p), atol=TINY
     )
-    np.testing.assert_allclose(p @ self_information(p), entropy(p), rtol=1e-12)
+    np.testing.assert_allclose(
+        p @ self_information(p), entropy(p), rtol=1e-12
+    )
 
 
 @given(seeds, sizes, st.floats(0, 1))
-def test_entropy_is_concave_and_kl_is_jointly_convex(seed, n, share) -> None:
+def test_entropy_is_concave_and_kl_is_jointly_convex(
+    seed, n, share
+) -> None:
     p1, p2, q1, q2 = (distribution(seed + i, n) for i in range(4))
     p, q = share * p1 + (1 - share) * p2, share * q1 + (1 - share) * q2
-    assert entropy(p) >= share * entropy(p1) + (1 - share) * entropy(p2) - TINY
-    chord = share * kl_divergence(p1, q1) + (1 - share) * kl_divergence(p2, q2)
+    assert (
+        entropy(p) >= share * entropy(p1) + (1 - share) * entropy(p2) - TINY
+    )
+    chord = share * kl_divergence(p1, q1) + (1 - share) * kl_divergence(
+        p2, q2
+    )
     assert kl_divergence(p, q) <= chord + TINY * (1 + chord)
 
 
@@ -317,7 +344,8 @@ def test_both_scores_are_strictly_proper(seed, n) -> None:
 def test_brier_score_is_a_squared_error(rng) -> None:
     p, t = rng.dirichlet(np.ones(3), 8), rng.integers(3, size=8)
     expected = (
-        F.mse_loss(torch.tensor(p), torch.eye(3, dtype=torch.float64)[t]) * 3
+        F.mse_loss(torch.tensor(p), torch.eye(3, dtype=torch.float64)[t])
+        * 3
     )
     np.testing.assert_allclose(brier_score(p, t), expected, rtol=1e-12)
 
@@ -347,7 +375,9 @@ def test_traced(compiled, rng) -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("f", [entropy, cross_entropy_between, kl_divergence])
+@pytest.mark.parametrize(
+    "f", [entropy, cross_entropy_between, kl_divergence]
+)
 def test_mistakes_are_named(backend, f) -> None:
     def call(p, *rest, **options):
         return (

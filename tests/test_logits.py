@@ -109,7 +109,10 @@ def test_gradients_against_pytorch(differentiable, f, rng) -> None:
 )
 def test_gradients_by_finite_differences(f) -> None:
     z = torch.randn(
-        3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+        3,
+        4,
+        dtype=torch.float64,
+        generator=torch.Generator().manual_seed(0),
     )
     z[0, 0] = z[0, 1] = z[0].max() if f not in ALONG_AXIS else z[0, 1]
     z.requires_grad_()
@@ -196,7 +199,9 @@ def test_extremes_along_an_axis_against_mpmath(backend, f, z) -> None:
 def test_infinite_logits(backend) -> None:
     """Minus infinity leaves a class out, whatever the library."""
     z = backend.array([[0.0, -np.inf, 0.0], [-np.inf, -np.inf, 3.0]])
-    np.testing.assert_allclose(backend.numpy(logsumexp(z)), [np.log(2), 3.0])
+    np.testing.assert_allclose(
+        backend.numpy(logsumexp(z)), [np.log(2), 3.0]
+    )
     np.testing.assert_allclose(
         backend.numpy(softmax(z)), [[0.5, 0, 0.5], [0, 0, 1]]
     )
@@ -206,11 +211,14 @@ def test_infinite_logits(backend) -> None:
         [[half, -np.inf, half], [-np.inf, -np.inf, 0.0]],
     )
     assert (
-        backend.numpy(logsumexp(backend.array([-np.inf, -np.inf]))) == -np.inf
+        backend.numpy(logsumexp(backend.array([-np.inf, -np.inf])))
+        == -np.inf
     )
     assert backend.numpy(logsumexp(backend.array([np.inf, 0.0]))) == np.inf
     ends = backend.array([-np.inf, np.inf])
-    np.testing.assert_array_equal(backend.numpy(softplus(ends)), [0.0, np.inf])
+    np.testing.assert_array_equal(
+        backend.numpy(softplus(ends)), [0.0, np.inf]
+    )
     np.testing.assert_array_equal(
         backend.numpy(log_sigmoid(ends)), [-np.inf, 0.0]
     )
@@ -260,7 +268,9 @@ def test_shift(z, shift) -> None:
 def test_bounds_of_log_sum_exp(z) -> None:
     value = logsumexp(z)
     assert (
-        z.max() <= value <= z.max() + np.log(z.size) + 1e-14 * (1 + abs(value))
+        z.max()
+        <= value
+        <= z.max() + np.log(z.size) + 1e-14 * (1 + abs(value))
     )
 
 
@@ -323,10 +333,13 @@ def test_traced(compiled) -> None:
 def test_mistakes_are_named(backend, f) -> None:
     with pytest.raises(TypeError, match=r"input must be an array .*list"):
         f([1.0])
-    with pytest.raises(TypeError, match=r"input must be an array .*NoneType"):
+    with pytest.raises(
+        TypeError, match=r"input must be an array .*NoneType"
+    ):
         f(None)
     with pytest.raises(
-        TypeError, match=r"input must have a real floating dtype, got .*int64"
+        TypeError,
+        match=r"input must have a real floating dtype, got .*int64",
     ):
         f(backend.array([1, 2]))
     if f in ALONG_AXIS:
@@ -335,14 +348,17 @@ def test_mistakes_are_named(backend, f) -> None:
         ):
             f(backend.array(np.ones((2, 2))), 2)
         with pytest.raises(
-            ValueError, match=r"axis must be an axis of input, 0-dimensional"
+            ValueError,
+            match=r"axis must be an axis of input, 0-dimensional",
         ):
             f(backend.array(1.0))
 
 
 def test_scalars_of_numpy_and_keepdims() -> None:
     assert softplus(np.float64(0.0)) == np.log(2)
-    assert logsumexp(NUMPY.array(np.ones((2, 3))), 0, keepdims=True).shape == (
+    assert logsumexp(
+        NUMPY.array(np.ones((2, 3))), 0, keepdims=True
+    ).shape == (
         1,
         3,
     )

@@ -54,22 +54,34 @@ NLL_OPTIONS = {
 }
 NLL_OPTIONS["all"] = {"weight": WEIGHT, "ignore_index": 1}
 CASES = [
-    *(pytest.param("index", o, id=f"index-{k}") for k, o in OPTIONS.items()),
+    *(
+        pytest.param("index", o, id=f"index-{k}")
+        for k, o in OPTIONS.items()
+    ),
     *(
         pytest.param("probability", o, id=f"probability-{k}")
         for k, o in SOFT_OPTIONS.items()
     ),
-    *(pytest.param("nll", o, id=f"nll-{k}") for k, o in NLL_OPTIONS.items()),
+    *(
+        pytest.param("nll", o, id=f"nll-{k}")
+        for k, o in NLL_OPTIONS.items()
+    ),
 ]
 
 
 def problem(
-    kind: str, shape: tuple[int, ...], options: dict[str, Any], seed: int = 0
+    kind: str,
+    shape: tuple[int, ...],
+    options: dict[str, Any],
+    seed: int = 0,
 ):
     """Return the two functions to compare, and their input and target."""
     rng = np.random.default_rng(seed)
     axis = 0 if len(shape) == 1 else 1
-    z, samples = 2 * rng.normal(size=shape), shape[:axis] + shape[axis + 1 :]
+    z, samples = (
+        2 * rng.normal(size=shape),
+        shape[:axis] + shape[axis + 1 :],
+    )
     if kind == "probability":
         return (
             cross_entropy,
@@ -94,7 +106,10 @@ def compare(
     """Compare value and gradient with PyTorch's in float64, on the rounded inputs."""
     ours, theirs, z, t = problem(kind, shape, options)
     soft = kind == "probability"
-    x, y = backend.array(z, dtype), backend.array(t, dtype if soft else None)
+    x, y = (
+        backend.array(z, dtype),
+        backend.array(t, dtype if soft else None),
+    )
     convert = {
         k: backend.array(v, dtype) if k == "weight" else v
         for k, v in options.items()
@@ -113,7 +128,9 @@ def compare(
     )
     assert tuple(got.shape) == tuple(expected.shape)
     tolerance = ROUND_OFF[dtype]
-    close = partial(np.testing.assert_allclose, rtol=tolerance, atol=tolerance)
+    close = partial(
+        np.testing.assert_allclose, rtol=tolerance, atol=tolerance
+    )
     close(backend.numpy(got), expected.detach())
     if backend.name != "numpy":
         expected.sum().backward()
@@ -153,7 +170,9 @@ def test_every_label_dtype(backend, loss, dtype, rng) -> None:
 
 
 @pytest.mark.parametrize("loss", [cross_entropy, nll_loss])
-def test_the_mean_divides_by_the_weights_of_the_targets(backend, loss) -> None:
+def test_the_mean_divides_by_the_weights_of_the_targets(
+    backend, loss
+) -> None:
     """With class indices the mean is Σwℓ/Σw; with probabilities it is Σwℓ/N."""
     x = np.log([[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5]])
     t, w = backend.array([0, 1, 1]), backend.array([1.0, 3.0, 7.0])
@@ -214,7 +233,9 @@ def test_ignored_samples_may_hold_anything(backend, rng) -> None:
     expected = cross_entropy(z[[0, 2]], t[[0, 2]])
     f = partial(cross_entropy, target=backend.array(t))
     np.testing.assert_allclose(backend.numpy(f(backend.array(z))), expected)
-    np.testing.assert_allclose(backend.numpy(f(backend.array(bad))), expected)
+    np.testing.assert_allclose(
+        backend.numpy(f(backend.array(bad))), expected
+    )
 
 
 def test_strides_and_flags_do_not_matter(rng) -> None:
@@ -247,7 +268,8 @@ def test_input_is_left_as_it_was(backend, rng) -> None:
 def test_gradients_by_finite_differences(kind, options) -> None:
     ours, _, z, t = problem(kind, (3, 3, 2), options)
     convert = {
-        k: torch.tensor(v) if k == "weight" else v for k, v in options.items()
+        k: torch.tensor(v) if k == "weight" else v
+        for k, v in options.items()
     }
     leaf, target = torch.tensor(z, requires_grad=True), torch.tensor(t)
     for reduction in ("none", "mean"):
@@ -295,7 +317,9 @@ def test_a_class_masked_by_minus_infinity(backend, target) -> None:
         got = backend.gradient(f, backend.array(z))
         p = scipy.special.softmax(z, 1)
         hot = np.eye(3)[target] if target.ndim == 1 else target
-        np.testing.assert_allclose(got, (p - hot) / 2, rtol=1e-12, atol=1e-15)
+        np.testing.assert_allclose(
+            got, (p - hot) / 2, rtol=1e-12, atol=1e-15
+        )
 
 
 def test_a_target_masked_by_minus_infinity_costs_infinitely_much(
@@ -304,7 +328,8 @@ def test_a_target_masked_by_minus_infinity_costs_infinitely_much(
     z = backend.array([[1.0, -np.inf]])
     assert backend.numpy(cross_entropy(z, backend.array([1]))) == np.inf
     assert (
-        backend.numpy(cross_entropy(z, backend.array([[0.5, 0.5]]))) == np.inf
+        backend.numpy(cross_entropy(z, backend.array([[0.5, 0.5]])))
+        == np.inf
     )
     assert (
         backend.numpy(
@@ -365,7 +390,9 @@ def test_against_scikit_learn(backend, rng) -> None:
     )
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     got = backend.numpy(
-        nll_loss(backend.array(np.log(p)), backend.array(t), backend.array(w))
+        nll_loss(
+            backend.array(np.log(p)), backend.array(t), backend.array(w)
+        )
     )
     np.testing.assert_allclose(got, expected, rtol=1e-12)
 
@@ -384,7 +411,9 @@ def test_theory(seed, n, share) -> None:
     close(loss, cross_entropy_between(y, q))
     close(loss, entropy(y) + kl_divergence(y, q))
     close(loss, y @ -log_softmax(z))
-    assert loss >= entropy(y) - 1e-12  # and equal to it where softmax(z) is y
+    assert (
+        loss >= entropy(y) - 1e-12
+    )  # and equal to it where softmax(z) is y
     close(cross_entropy(np.log(y), y), entropy(y))
     close(cross_entropy(z + 7.5, y), loss)  # shift
     close(cross_entropy(z, np.eye(n)[t]), cross_entropy(z, t))
@@ -397,7 +426,8 @@ def test_theory(seed, n, share) -> None:
     )  # convex
     smoothed = (1 - share) * np.eye(n)[t] + share / n
     close(
-        cross_entropy(z, t, label_smoothing=share), cross_entropy(z, smoothed)
+        cross_entropy(z, t, label_smoothing=share),
+        cross_entropy(z, smoothed),
     )
     order = rng.permutation(n)
     close(cross_entropy(z[order], y[order]), loss)  # no class is special
@@ -425,7 +455,8 @@ def test_minimised_at_the_truth(seed, n) -> None:
 def test_compiled_by_torch(compiled, kind, options) -> None:
     ours, _, z, t = problem(kind, (4, 3), options)
     convert = {
-        k: torch.tensor(v) if k == "weight" else v for k, v in options.items()
+        k: torch.tensor(v) if k == "weight" else v
+        for k, v in options.items()
     }
     f = partial(ours, target=torch.tensor(t), **convert)
     leaf, other = (torch.tensor(z, requires_grad=True) for _ in range(2))
@@ -433,7 +464,9 @@ def test_compiled_by_torch(compiled, kind, options) -> None:
     got.backward()
     expected.backward()
     torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(leaf.grad, other.grad, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        leaf.grad, other.grad, rtol=1e-12, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(("kind", "options"), CASES)
@@ -455,7 +488,8 @@ def test_traced_by_jax(kind, options) -> None:
 def test_mapped_by_torch(kind, options) -> None:
     ours, _, z, t = problem(kind, (4, 3), options)
     convert = {
-        k: TORCH.array(v) if k == "weight" else v for k, v in options.items()
+        k: TORCH.array(v) if k == "weight" else v
+        for k, v in options.items()
     }
     each = partial(ours, reduction="none", **convert)
     x, y = torch.tensor(z), torch.tensor(t)

@@ -15,7 +15,9 @@ def test_reduce(backend) -> None:
     x = backend.array(VALUES)
     np.testing.assert_array_equal(backend.numpy(reduce(x, "none")), VALUES)
     assert backend.numpy(reduce(x, "sum")) == 4.0
-    assert backend.numpy(reduce(x, "mean")) == backend.numpy(reduce(x)) == 1.0
+    assert (
+        backend.numpy(reduce(x, "mean")) == backend.numpy(reduce(x)) == 1.0
+    )
 
 
 def test_weighted_mean_divides_by_the_weights(backend) -> None:

@@ -100,11 +100,15 @@ def test_every_input_of_pytorch(
             close(got, gradient, dtype)
 
         arrays = [as_library(NUMPY, x) for x in tensors]
-        options = {key: as_library(NUMPY, x) for key, x in case.kwargs.items()}
+        options = {
+            key: as_library(NUMPY, x) for key, x in case.kwargs.items()
+        }
         close(ours(*arrays, **options), expected.detach(), dtype)
 
         arrays = [as_library(JAX, x) for x in tensors]
-        options = {key: as_library(JAX, x) for key, x in case.kwargs.items()}
+        options = {
+            key: as_library(JAX, x) for key, x in case.kwargs.items()
+        }
 
         def of_leaves(
             *xs: Any, arrays: Any = arrays, options: Any = options
@@ -174,15 +178,33 @@ MISTAKES = [
     ("cross_entropy", (X.tolist(), T), {}, TypeError, "input .*list"),
     ("cross_entropy", (X, T.tolist()), {}, TypeError, "target .*list"),
     ("cross_entropy", (X, 0), {}, TypeError, "target .*int"),
-    ("cross_entropy", (X, T, [1.0, 1.0, 1.0]), {}, TypeError, "weight .*list"),
+    (
+        "cross_entropy",
+        (X, T, [1.0, 1.0, 1.0]),
+        {},
+        TypeError,
+        "weight .*list",
+    ),
     ("cross_entropy", (None, T), {}, TypeError, "input .*None"),
     ("cross_entropy", (X, None), {}, TypeError, "target .*None"),
     ("cross_entropy", (X.astype(int), T), {}, TypeError, "input .*int64"),
     ("cross_entropy", (X > 0, T), {}, TypeError, "input .*bool"),
     ("cross_entropy", (X + 0j, T), {}, TypeError, "input .*complex128"),
-    ("cross_entropy", (X, T.astype(float)), {}, TypeError, "target .*float64"),
+    (
+        "cross_entropy",
+        (X, T.astype(float)),
+        {},
+        TypeError,
+        "target .*float64",
+    ),
     ("cross_entropy", (X, T > 0), {}, TypeError, "target .*bool"),
-    ("cross_entropy", (X, T, W.astype(int)), {}, TypeError, "weight .*int64"),
+    (
+        "cross_entropy",
+        (X, T, W.astype(int)),
+        {},
+        TypeError,
+        "weight .*int64",
+    ),
     (
         "cross_entropy",
         (X, T + 1),
@@ -310,7 +332,13 @@ MISTAKES = [
         ValueError,
         "reduction .*'avg'",
     ),
-    ("binary_cross_entropy", (P.tolist(), P), {}, TypeError, "input .*list"),
+    (
+        "binary_cross_entropy",
+        (P.tolist(), P),
+        {},
+        TypeError,
+        "input .*list",
+    ),
     ("binary_cross_entropy", (P, 1.0), {}, TypeError, "target .*float"),
     (
         "binary_cross_entropy",
@@ -440,7 +468,13 @@ MISTAKES = [
     ),
     ("soft_margin_loss", (X.tolist(), T), {}, TypeError, "input .*list"),
     ("soft_margin_loss", (X, "yes"), {}, TypeError, "target .*str"),
-    ("soft_margin_loss", (X.astype(int), X), {}, TypeError, "input .*int64"),
+    (
+        "soft_margin_loss",
+        (X.astype(int), X),
+        {},
+        TypeError,
+        "input .*int64",
+    ),
     ("soft_margin_loss", (X, X + 0j), {}, TypeError, "target .*complex128"),
     ("soft_margin_loss", (X, X[0]), {}, ValueError, r"target .*\(3,\)"),
     (
@@ -461,7 +495,9 @@ def test_mistakes_are_named(
 ) -> None:
     def convert(x: Any) -> Any:
         return (
-            backend.array(x) if isinstance(x, np.ndarray | np.generic) else x
+            backend.array(x)
+            if isinstance(x, np.ndarray | np.generic)
+            else x
         )
 
     arrays = [convert(x) for x in args]

@@ -94,7 +94,11 @@ def margins(**changes):
     }
     lines |= changes
     derivation(
-        "Margins", *lines.values(), label="eq-margins", z=logits(5), t=label(5)
+        "Margins",
+        *lines.values(),
+        label="eq-margins",
+        z=logits(5),
+        t=label(5),
     )
 
 
@@ -135,7 +139,9 @@ def test_a_true_derivation_passes_and_is_recorded(shown):
         ),
         pytest.param(
             "margin",
-            equals("wrong index", lambda z, t: log(exp(z - z[t - 1]).sum())),
+            equals(
+                "wrong index", lambda z, t: log(exp(z - z[t - 1]).sum())
+            ),
             ["line 3, wrong index, does not hold", "line 2"],
             id="wrong index",
         ),
@@ -208,7 +214,9 @@ def test_a_true_derivation_passes_and_is_recorded(shown):
         pytest.param(
             "log",
             equals(
-                "lse(z)", lambda z, t: losslib.logsumexp(z) - z[t], code=True
+                "lse(z)",
+                lambda z, t: losslib.logsumexp(z) - z[t],
+                code=True,
             ),
             ["line 2, lse(z), is losslib's but not the last line"],
             id="code before the last line",
@@ -275,7 +283,8 @@ def test_the_last_line_may_be_the_library(shown):
     )
     markdown = shown[0][0]
     assert (
-        r"= \texttt{losslib.logsumexp(z, axis\_0)} && \checkmark" in markdown
+        r"= \texttt{losslib.logsumexp(z, axis\_0)} && \checkmark"
+        in markdown
     )
     assert r"\text{losslib: stable}" in markdown
 
@@ -302,7 +311,10 @@ def test_a_copy_is_seen_under_other_local_names_but_not_over_other_values():
         return lambda x: factor * x + shift - shift
 
     derivation(
-        "Closures", start("a", times(2, 1)), equals("b", times(2, 3)), x=unit()
+        "Closures",
+        start("a", times(2, 1)),
+        equals("b", times(2, 3)),
+        x=unit(),
     )
 
 
@@ -344,7 +356,8 @@ def test_infinities_match_only_themselves_and_only_at_edges():
         )
     with fails("line 2, b, does not hold", "is -inf, which is not = -1"):
         derive(
-            lambda p: np.maximum(log(p), -1e9), edge=[{"p": np.float64(0.0)}]
+            lambda p: np.maximum(log(p), -1e9),
+            edge=[{"p": np.float64(0.0)}],
         )
     with fails("line 1, a, is infinite at a random point"):
         derivation(
@@ -392,7 +405,9 @@ def test_misspelt_edges_unused_samplers_and_wrong_samplers_are_refused():
         TypeError, match=r"x must be a sampler such as logits\(5\), not 3"
     ):
         derivation("Sampler", *lines, x=3)
-    with pytest.raises(ValueError, match="points must be at least 1, not 0"):
+    with pytest.raises(
+        ValueError, match="points must be at least 1, not 0"
+    ):
         derivation("Points", *lines, x=real(), points=0)
     with pytest.raises(
         TypeError, match="line 2, b, must take its arguments by name"
@@ -585,7 +600,10 @@ def test_a_limit_takes_one_parameter_and_a_positive_rate():
             {"alpha": 1.0},
             r"\text{as $\alpha\to1$, with an error $O(\alpha-1)$}",
         ),
-        ({"beta": math.inf, "rate": math.inf}, r", faster than every power}"),
+        (
+            {"beta": math.inf, "rate": math.inf},
+            r", faster than every power}",
+        ),
     ],
 )
 def test_a_limit_says_how_fast(options, words):
@@ -712,7 +730,10 @@ def test_differences_see_a_gradient_that_autograd_is_made_to_believe():
     ("loss", "words"),
     [
         (lambda z, t: z * t, ["the loss must be one scalar tensor"]),
-        (lambda z, t: z.sum().item(), ["the loss must be one scalar tensor"]),
+        (
+            lambda z, t: z.sum().item(),
+            ["the loss must be one scalar tensor"],
+        ),
         (lambda z, t: torch.tensor(1.0), ["the loss does not depend on z"]),
         (
             lambda z, t: torch.ones(1, requires_grad=True).sum(),
@@ -740,7 +761,9 @@ def test_gradients_by_other_arguments_and_unused_samplers():
         **both,
     )
     gradient("Scalar", lambda z: z**3, lambda z: 3 * z**2, z=real())
-    gradient("Matrix", lambda z: (z**2).sum() / 2, lambda z: z, z=reals(2, 3))
+    gradient(
+        "Matrix", lambda z: (z**2).sum() / 2, lambda z: z, z=reals(2, 3)
+    )
     with fails("y is drawn, but nothing in this check uses it"):
         gradient(
             "Unused", lambda z: z**3, lambda z: 3 * z**2, z=real(), y=real()
@@ -820,9 +843,12 @@ def test_a_wrong_digit_is_refused(printed, value, words):
 def test_published_rows_by_name(shown):
     rows = {"mean": "0.50", "|sum|": "1.00 2.00"}
     values = {"mean": 0.5, "|sum|": [1, 2]}
-    published("Rows", rows, source="nobody", by_hand=values, numpy=values.get)
+    published(
+        "Rows", rows, source="nobody", by_hand=values, numpy=values.get
+    )
     assert (
-        "| \\|sum\\| | 1.00 2.00 | 1.00 2.00 | 1.00 2.00 | ✓ |" in shown[0][0]
+        "| \\|sum\\| | 1.00 2.00 | 1.00 2.00 | 1.00 2.00 | ✓ |"
+        in shown[0][0]
     )
     with fails(
         "Rows: row |sum|, column numpy, number 2: printed 2.00, got 3.00"
@@ -877,7 +903,8 @@ def test_a_false_claim_is_refuted(shown):
     )
     markdown, plain, record = shown[0]
     assert (
-        "> **Claim** (a slip; erratum 3; wrong): “KL is symmetric”" in markdown
+        "> **Claim** (a slip; erratum 3; wrong): “KL is symmetric”"
+        in markdown
     )
     assert "> **What is so:** Only $D(p, q) \\ge 0$ holds." in markdown
     assert "what is so held at 300 random points" in plain
@@ -907,7 +934,9 @@ def test_edges_are_tried_first_and_shown_with_four_decimals(shown):
 
 
 def test_a_claim_that_holds_everywhere_cannot_be_refuted():
-    with fails("KL is symmetric: the claim held at all 300 points: strike it"):
+    with fails(
+        "KL is symmetric: the claim held at all 300 points: strike it"
+    ):
         symmetric(holds=lambda p, q: kl(p, q) >= 0, truth=None)
 
 
@@ -1130,7 +1159,8 @@ def test_a_notebook_shows_checks_and_the_ledger_reads_them(tmp_path):
     assert [record["statement"] for record in records] == ["Twice", "Half"]
     assert records[0]["label"] == "eq-twice"
     assert (
-        ledger(tmp_path / "empty.ipynb", tmp_path / "twice.ipynb") == records
+        ledger(tmp_path / "empty.ipynb", tmp_path / "twice.ipynb")
+        == records
     )
     with pytest.raises(FileNotFoundError, match="there is no"):
         ledger(tmp_path / "absent")
