@@ -137,6 +137,12 @@ def xlogy(x: Array, y: Array) -> Array:
     return xp.where(absent, 0.0, x * log(xp.where(absent, 1.0, y)))
 
 
+def relu(x: Array) -> Array:
+    """Return x where it is above 0, else 0; the slope at 0 is one half."""
+    xp = library(x)
+    return xp.maximum(x, xp.zeros_like(x))
+
+
 def class_axis(x: Array) -> int:
     """Return the axis of the classes: 0 for a single sample ``(C,)``, 1 for ``(N, C, d1, …)``."""
     return 0 if x.ndim == 1 else 1
@@ -149,11 +155,16 @@ def pick(x: Array, target: Array) -> Array:
     return xp.squeeze(xp.take_along_axis(x, index, axis=axis), axis=axis)
 
 
+def class_indices(x: Array) -> Array:
+    """Return 0 … C-1, on the device of `x`."""
+    place = {"device": x.device} if hasattr(x, "detach") else {}
+    return library(x).arange(x.shape[class_axis(x)], **place)
+
+
 def one_hot(target: Array, x: Array) -> Array:
     """Return 1 at the target class of each sample, 0 elsewhere, in the shape and dtype of `x`."""
     xp, axis = library(x), class_axis(x)
-    place = {"device": x.device} if hasattr(x, "detach") else {}
-    classes = along_classes(xp.arange(x.shape[axis], **place), x)
+    classes = along_classes(class_indices(x), x)
     return cast(xp.expand_dims(target, axis=axis) == classes, x.dtype)
 
 
@@ -174,6 +185,13 @@ def check_floating(**arrays: Array) -> None:
             )
 
 
+def check_real(**arrays: Array) -> None:
+    """Raise a TypeError that names the first of the arrays with a complex dtype."""
+    for name, x in arrays.items():
+        if library(x).isdtype(x.dtype, "complex floating"):
+            raise TypeError(f"{name} must have a real dtype, got {x.dtype}")
+
+
 def check_same_shape(**arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays whose shape is not the first one's."""
     (first, x), *rest = arrays.items()
@@ -184,11 +202,20 @@ def check_same_shape(**arrays: Array) -> None:
             )
 
 
+def check_vectors(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays that has no axis to sum over."""
+    for name, x in arrays.items():
+        if x.ndim == 0:
+            raise ValueError(
+                f"{name} must have at least one axis, got shape ()"
+            )
+
+
 def check_unit_interval(*, slack: float = 0.0, **arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays with a value outside [0, 1 + slack]."""
     for name, x in arrays.items():
         if concrete(x) and not _within_unit_interval(x, slack):
-            outside = _first_where(x, ~((x >= 0) & (x <= 1 + slack)))
+            outside = first_where(x, ~((x >= 0) & (x <= 1 + slack)))
             raise ValueError(
                 f"{name} must hold probabilities in [0, 1], got {outside}"
             )
@@ -202,6 +229,22 @@ def _within_unit_interval(x: Array, slack: float) -> bool:
     return bool(xp.min(x) >= 0) and bool(
         xp.max(x) <= 1 + slack
     )  # false for nan
+
+
+def check_not_negative(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays with a negative value."""
+    for name, x in arrays.items():
+        if concrete(x) and bool(library(x).any(x < 0)):
+            raise ValueError(
+                f"{name} must not be negative, got {first_where(x, x < 0)}"
+            )
+
+
+def check_option(**options: float) -> None:
+    """Raise a ValueError that names the first of the numbers that is not above 0."""
+    for name, value in options.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value!r}")
 
 
 def check_axis(axis: int, **arrays: Array) -> None:
@@ -241,7 +284,7 @@ def check_classification(
     input: Array,
     target: Array,
     weight: Array | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
 ) -> tuple[Any, Array]:
     """Check scores ``(C,)`` or ``(N, C, d1, …)`` against class indices of any integer dtype.
 
@@ -279,18 +322,19 @@ def check_classification(
         )
     target = cast(target, xp.arange(0).dtype)
     if concrete(target):
-        outside = (target != ignore_index) & (
-            (target < 0) | (target >= n_classes)
-        )
+        outside, or_else = (target < 0) | (target >= n_classes), ""
+        if ignore_index is not None:
+            outside = outside & (target != ignore_index)
+            or_else = f" (or ignore_index={ignore_index})"
         if bool(xp.any(outside)):
             raise ValueError(
-                f"target must hold classes in 0 … {n_classes - 1} "
-                f"(or ignore_index={ignore_index}), got {_first_where(target, outside)}"
+                f"target must hold classes in 0 … {n_classes - 1}{or_else}, "
+                f"got {first_where(target, outside)}"
             )
     return xp, target
 
 
-def _first_where(x: Array, mask: Array) -> str:
+def first_where(x: Array, mask: Array) -> str:
     xp = library(mask)
     first = int(xp.argmax(cast(xp.reshape(mask, (-1,)), xp.int8)))
     position = tuple(

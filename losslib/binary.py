@@ -13,6 +13,7 @@ from losslib._array import (
     cast,
     check_broadcasts,
     check_floating,
+    check_real,
     check_same_shape,
     check_unit_interval,
     given,
@@ -195,10 +196,7 @@ def _check_binary(
     weights = given(**optional)
     xp = namespace(input=input, target=target, **weights)
     check_floating(input=input)
-    if xp.isdtype(target.dtype, "complex floating"):
-        raise TypeError(
-            f"target must have a real dtype, got {target.dtype}"
-        )
+    check_real(target=target)
     check_floating(**weights)
     check_same_shape(input=input, target=target)
     check_broadcasts(tuple(input.shape), **weights)

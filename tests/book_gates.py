@@ -33,6 +33,17 @@ KERNELSPEC = {
 BACK_MATTER = {"ledger", "notation", "bibliography"}
 FLOORS = {"__init__", "_array", "verify", "style"}
 OTHER_TESTS = {"array", "verify", "style", "book", "site", "peers"}
+# Families whose module and tests stand, but whose chapter is still to come; each leaves this list
+# when its chapter lands (a test fails if one stays).
+CHAPTER_TO_COME = {
+    "counts",
+    "divergence",
+    "margin",
+    "multilabel",
+    "ranking",
+    "regression",
+    "similarity",
+}
 # Files for people and tools, which are not pages of the book.
 NOT_PAGES = {"README", "CONTRIBUTING", "CHANGELOG"}
 
@@ -907,7 +918,14 @@ def rooms_agree(root: Path) -> list[str]:
         - BACK_MATTER,
     }
     names = sorted(set().union(*rooms.values()))
+    pages = [room for room in rooms if "chapters/" in room]
+    landed = CHAPTER_TO_COME.intersection(*(rooms[room] for room in pages))
+    for room in pages:
+        rooms[room] |= CHAPTER_TO_COME & rooms["losslib/{}.py"]
     return [
+        f"{name} has its chapter; take it out of CHAPTER_TO_COME in tests/book_gates.py"
+        for name in sorted(landed)
+    ] + [
         f"{name} has no {room.format(name)}: a chapter, its module and its tests bear one name; "
         "add what lacks, or, if it is no loss, list it as an exception in tests/book_gates.py"
         for name in names

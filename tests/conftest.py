@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 os.environ["JAX_ENABLE_X64"] = "1"
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F  # noqa: N812
 
 hypothesis.settings.register_profile(
     "losslib", deadline=None, derandomize=True, max_examples=60
@@ -136,6 +138,133 @@ def compiled() -> Iterator[Callable[..., Any]]:
     torch.compiler.reset()
     yield lambda f: torch.compile(f, fullgraph=True)
     torch.compiler.reset()
+
+
+def as_dtype(backend: Backend, x: Any, dtype: str | None) -> Any:
+    """Return an array of NumPy as one of `backend`, its floats in `dtype`; all else as it is."""
+    if not isinstance(x, np.ndarray | np.generic):
+        return x
+    return backend.array(x, dtype if x.dtype.kind == "f" else None)
+
+
+def agrees_with_pytorch(
+    backend: Backend,
+    dtype: str,
+    loss: Callable[..., Any],
+    arrays: list[np.ndarray],
+    leaves: int,
+    options: dict[str, Any],
+) -> None:
+    """Compare a loss and its first gradients with PyTorch's float64, on the rounded arrays."""
+
+    def exact(x: Any) -> Any:
+        if not isinstance(x, np.ndarray):
+            return x
+        return torch.tensor(backend.numpy(as_dtype(backend, x, dtype)))
+
+    arrays = [
+        np.asarray(x) if isinstance(x, np.generic) else x for x in arrays
+    ]
+    own = [as_dtype(backend, x, dtype) for x in arrays]
+    mine = {key: as_dtype(backend, x, dtype) for key, x in options.items()}
+    got = loss(*own, **mine)
+    assert backend.dtype_of(got) == dtype
+    theirs = [exact(x) for x in arrays]
+    for x in theirs[:leaves]:
+        x.requires_grad_()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "reduction: 'mean' divides")
+        expected = getattr(F, loss.__name__)(
+            *theirs, **{key: exact(x) for key, x in options.items()}
+        )
+    assert tuple(got.shape) == tuple(expected.shape)
+    close = partial(
+        np.testing.assert_allclose,
+        rtol=ROUND_OFF[dtype],
+        atol=ROUND_OFF[dtype],
+    )
+    close(backend.numpy(got), expected.detach())
+    if backend.name == "numpy":
+        return
+    expected.sum().backward()
+    for i in range(leaves):
+        f = lambda x, i=i: loss(*own[:i], x, *own[i + 1 :], **mine)  # noqa: E731
+        close(backend.gradient(f, own[i]), theirs[i].grad)
+
+
+def differentiates_and_traces(
+    loss: Callable[..., Any],
+    arrays: list[np.ndarray],
+    leaves: int,
+    options: dict[str, Any],
+) -> None:
+    """Check gradients by finite differences, and the loss under ``jit``, ``grad`` and ``vmap``."""
+    names = [k for k, x in options.items() if isinstance(x, np.ndarray)]
+    fixed = {k: x for k, x in options.items() if k not in names}
+    given = [*arrays, *(options[name] for name in names)]
+    n = len(arrays)
+
+    def f(*xs: Any, reduction: str = "mean") -> Any:
+        extra = dict(zip(names, xs[n:], strict=True))
+        return loss(*xs[:n], **extra, **fixed, reduction=reduction)
+
+    tensors = [TORCH.array(x) for x in given]
+    for x in tensors[:leaves]:
+        x.requires_grad_()
+    assert torch.autograd.gradcheck(f, tensors)
+    assert torch.autograd.gradgradcheck(f, tensors)
+
+    each = partial(f, reduction="none")
+    lead = arrays[0].shape[0]
+    axes = tuple(
+        0
+        if x.ndim == arrays[0].ndim or (k < n and x.shape[0] == lead)
+        else None
+        for k, x in enumerate(given)
+    )
+    close = partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-14)
+    plain = [x.detach() for x in tensors]
+    close(torch.func.vmap(each, axes)(*plain), each(*plain))
+    xs = [JAX.array(x) for x in given]
+    close(jax.jit(f)(*xs), f(*xs))
+    close(jax.jit(jax.grad(f))(*xs), jax.grad(f)(*xs))
+    close(jax.vmap(each, axes)(*xs), each(*xs))
+
+
+def compiles(
+    compiled: Callable[..., Any],
+    loss: Callable[..., Any],
+    arrays: list[np.ndarray],
+    options: dict[str, Any],
+) -> None:
+    """Check the value and gradient of a loss that ``torch.compile`` took in one graph."""
+    mine = {key: as_dtype(TORCH, x, None) for key, x in options.items()}
+    first, *rest = [TORCH.array(x) for x in arrays]
+    leaf, other = (first.clone().requires_grad_() for _ in range(2))
+    f = partial(loss, **mine)
+    got, expected = compiled(f)(leaf, *rest), f(other, *rest)
+    got.backward()
+    expected.backward()
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(
+        leaf.grad, other.grad, rtol=1e-12, atol=1e-12
+    )
+
+
+def refuses(
+    backend: Backend,
+    loss: Callable[..., Any],
+    args: tuple[Any, ...],
+    options: dict[str, Any],
+    words: str,
+) -> None:
+    """Check that a loss refuses its arguments, by a message that names the one at fault."""
+    arrays = [as_dtype(backend, x, None) for x in args]
+    mine = {key: as_dtype(backend, x, None) for key, x in options.items()}
+    with pytest.raises((TypeError, ValueError), match=words) as caught:
+        loss(*arrays, **mine)
+    kind = TypeError if "dtype" in words or "array" in words else ValueError
+    assert caught.type is kind, caught.value
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -651,6 +651,18 @@ def test_a_room_without_sister(house, name):
     says(gates.rooms_agree(house), f"focal has no {name}", "add what lacks")
 
 
+def test_a_chapter_to_come(house):
+    """A listed family needs no chapter yet; its module and its tests it needs."""
+    (house / "losslib/ranking.py").write_text("")
+    says(gates.rooms_agree(house), "ranking has no tests/test_ranking.py")
+    (house / "tests/test_ranking.py").write_text("")
+    passes(gates.rooms_agree(house))
+    (house / "chapters/ranking.ipynb").write_text("")
+    with (house / "_toc.yml").open("a") as toc:
+        toc.write("  - file: chapters/ranking\n")
+    says(gates.rooms_agree(house), "ranking has its chapter", "take it out")
+
+
 def test_a_room_that_the_contents_lack(house):
     (house / "_toc.yml").write_text("root: index\n")
     says(gates.rooms_agree(house), "focal has no", "_toc.yml")

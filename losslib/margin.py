@@ -1,0 +1,199 @@
+r"""Margin losses of several classes: hinges on the lead of the right scores over the others."""
+
+from __future__ import annotations
+
+from losslib._array import (
+    Array,
+    cast,
+    check_classification,
+    check_floating,
+    check_same_shape,
+    class_axis,
+    class_indices,
+    concrete,
+    first_where,
+    library,
+    lift,
+    namespace,
+    one_hot,
+    pick,
+    relu,
+)
+from losslib.objective import Reduction, reduce
+
+
+def multi_margin_loss(
+    input: Array,
+    target: Array,
+    *,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Array | None = None,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Multi-class hinge loss of Weston and Watkins.
+
+    .. math:: \ell = \frac{w_t}{C}\sum_{k\ne t}\max(0,\; m - z_t + z_k)^p
+
+    Parameters
+    ----------
+    input : array, shape (C) or (N, C)
+        Scores :math:`z`, real floating.
+    target : array, shape (), (1) or (N)
+        Class indices :math:`t`, any integer dtype; for scores (C) one class, shape () or (1).
+    p : {1, 2}
+        The power of each hinge.
+    margin : float
+        The lead :math:`m` that is asked for.
+    weight : array, shape (C), optional
+        Weights of the classes, applied after the power.
+    reduction : {"none", "mean", "sum"}
+        The mean divides by the number of samples; over none it is nan.
+
+    Returns
+    -------
+    array
+        Dtype of `input`: the shape of `target` for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a class index is out of range, `p` is neither 1 nor 2, or
+        `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> print(f"{multi_margin_loss(np.array([0.1, 0.2, 0.4, 0.8]), np.array(3)):.4f}")
+    0.3250
+
+    References
+    ----------
+    Weston and Watkins (1999), Support vector machines for multi-class pattern recognition.
+    """
+    if p not in (1, 2):
+        raise ValueError(f"p must be 1 or 2, got {p!r}")
+    scores, one_target = _one_sample(input, target)
+    xp, classes = check_classification(
+        scores, one_target, weight, ignore_index=None
+    )
+    z, axis = lift(scores), class_axis(scores)
+    lead = xp.expand_dims(pick(z, classes), axis=axis) - z
+    hinge = xp.where(
+        one_hot(classes, z) > 0, xp.zeros_like(z), relu(margin - lead)
+    )
+    loss = xp.mean(hinge if p == 1 else hinge * hinge, axis=axis)
+    loss = xp.reshape(
+        _of_target(loss, classes, weight), tuple(target.shape)
+    )
+    return reduce(loss, reduction, like=input)
+
+
+def multilabel_margin_loss(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""Hinge loss of every right label against every wrong one.
+
+    .. math:: \ell = \frac1C\sum_{j\in T}\sum_{k\notin T}\max(0,\; 1 - z_j + z_k)
+
+    Parameters
+    ----------
+    input : array, shape (C) or (N, C)
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Class indices, any signed integer dtype: the right labels :math:`T`, in front; the first
+        -1 ends the list, and what stands behind it counts nowhere.
+    reduction : {"none", "mean", "sum"}
+        The mean divides by the number of samples; over none it is nan.
+
+    Returns
+    -------
+    array
+        Dtype of `input`: shape () or (N) for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a class index is out of range, or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z = np.array([0.1, 0.2, 0.4, 0.8])
+    >>> print(f"{multilabel_margin_loss(z, np.array([3, 0, -1, 1])):.4f}")
+    0.8500
+
+    References
+    ----------
+    Crammer and Singer (2003), A family of additive online algorithms for category ranking.
+    """
+    xp = namespace(input=input, target=target)
+    check_floating(input=input)
+    check_same_shape(input=input, target=target)
+    scores, _ = _one_sample(input, target)
+    labels, listed = _listed_labels(xp.reshape(target, scores.shape))
+    z, n = lift(scores), scores.shape[-1]
+    classes = class_indices(z)
+    right = xp.any(
+        (labels[..., None] == classes) & listed[..., None], axis=-2
+    )
+    score = xp.take_along_axis(z, labels, axis=-1)
+    hinge = relu(1 - score[..., :, None] + z[..., None, :])
+    counts = listed[..., :, None] & ~right[..., None, :]
+    loss = (
+        xp.sum(xp.where(counts, hinge, xp.zeros_like(hinge)), axis=(-2, -1))
+        / n
+    )
+    return reduce(loss, reduction, like=input)
+
+
+def _one_sample(input: Array, target: Array) -> tuple[Array, Array]:
+    """Return scores (C) or (N, C); as PyTorch does, take a scalar score as that of one class."""
+    xp = namespace(input=input, target=target)
+    if input.ndim > 2:
+        raise ValueError(
+            f"input must have shape (C) or (N, C), got {tuple(input.shape)}"
+        )
+    if 0 in input.shape[-1:]:
+        raise ValueError(
+            f"input must have at least one class, got shape {tuple(input.shape)}"
+        )
+    scores = input if input.ndim else xp.reshape(input, (1,))
+    alone = scores.ndim == target.ndim == 1 == target.shape[0]
+    return scores, xp.reshape(target, ()) if alone else target
+
+
+def _of_target(loss: Array, target: Array, weight: Array | None) -> Array:
+    """Return the losses of the samples, each times the weight of its class."""
+    if weight is None:
+        return loss
+    xp = library(loss)
+    own = xp.take(
+        cast(weight, loss.dtype), xp.reshape(target, (-1,)), axis=0
+    )
+    return loss * xp.reshape(own, tuple(target.shape))
+
+
+def _listed_labels(target: Array) -> tuple[Array, Array]:
+    """Return the labels, 0 where none is listed, and where one is."""
+    xp = library(target)
+    if not xp.isdtype(target.dtype, "signed integer"):
+        raise TypeError(
+            f"target must hold class indices of a signed integer dtype, got {target.dtype}"
+        )
+    labels = cast(target, xp.int64)
+    place = class_indices(labels)
+    end = xp.where(labels < 0, place, labels.shape[-1])
+    listed = place < xp.min(end, axis=-1, keepdims=True)
+    if concrete(labels):
+        outside = (labels < -1) | (labels >= labels.shape[-1])
+        if bool(xp.any(outside & listed | (labels < -1))):
+            raise ValueError(
+                f"target must hold classes in 0 … {labels.shape[-1] - 1}, or -1 behind the last, "
+                f"got {first_where(labels, outside)}"
+            )
+    return xp.where(listed, labels, xp.zeros_like(labels)), listed
