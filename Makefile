@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SITE := _build/html
 NB ?=
 
-.PHONY: book test refresh lab serve bench clean
+.PHONY: book test refresh lab serve bench mutate clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.txt pyproject.toml
@@ -48,9 +48,14 @@ serve: book
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory $(SITE) 8000
 
 bench: $(READY) book
-	$(BIN)/python benchmarks/bench_losses.py
+	$(BIN)/python benchmarks/record.py
 	$(BIN)/python benchmarks/bench_book.py
 
+mutate: $(READY)
+	@echo "==> One change at a time in losslib: do its tests notice? (an hour; the score goes to benchmarks/mutation.json)"
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run
+	$(BIN)/python tools/mutation.py
+
 clean:
-	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf _build mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@echo "==> Cleaned; $(VENV) is kept (remove it to set up afresh)"

@@ -16,6 +16,7 @@ from losslib._array import (
     check_real,
     check_same_shape,
     check_unit_interval,
+    concrete,
     given,
     library,
     lift,
@@ -24,7 +25,7 @@ from losslib._array import (
     namespace,
     stop_gradient,
 )
-from losslib.logits import softplus
+from losslib.logits import minus_abs, softplus
 from losslib.objective import Reduction, reduce
 
 
@@ -76,12 +77,18 @@ def binary_cross_entropy(
     ----------
     Cox (1958), The regression analysis of binary sequences.
     """
-    _check_binary(input, target, weight=weight)
+    xp = _check_binary(input, target, weight=weight)
     check_unit_interval(input=input, target=target)
     p = lift(input)
     y = cast(target, p.dtype)
-    log_p, log_rest = _clamped_logs(p)
+    held = stop_gradient(p)
+    edge = held * (1 - held) < 1e-12
+    inside = xp.where(edge, held, p)
+    log_p = xp.clip(log(inside), -100.0, 0.0)
+    log_rest = xp.clip(log1p(-inside), -100.0, 0.0)
     loss = -y * log_p - (1 - y) * log_rest
+    rise = (held - y) * ((p - held) / 1e-12)  # 0, with PyTorch's slope
+    loss = xp.where(edge, loss + rise, loss)
     return reduce(_weighted(loss, weight), reduction, like=input)
 
 
@@ -133,16 +140,12 @@ def binary_cross_entropy_with_logits(
     ----------
     Cox (1958), The regression analysis of binary sequences.
     """
-    xp = _check_binary(input, target, weight=weight, pos_weight=pos_weight)
+    _check_binary(input, target, weight=weight, pos_weight=pos_weight)
     check_unit_interval(target=target)
     z = lift(input)
     y = cast(target, z.dtype)
     positive = y if pos_weight is None else y * cast(pos_weight, z.dtype)
-    miss = softplus(-z)
-    alarm = softplus(
-        z
-    )  # not z + miss, which loses the digits of a small loss
-    loss = _times(positive, miss, xp) + _times(1 - y, alarm, xp)
+    loss = bernoulli_nll(z, positive, 1 - y)
     return reduce(_weighted(loss, weight), reduction, like=input)
 
 
@@ -190,6 +193,18 @@ def soft_margin_loss(
     )
 
 
+def bernoulli_nll(z: Array, positive: Array, negative: Array) -> Array:
+    """Return positive · softplus(-z) + negative · softplus(z), to all digits of both.
+
+    Each softplus is the tail log(1 + exp(-|z|)), and |z| besides if z is on its wrong side.
+    """
+    xp = library(z)
+    low, above = minus_abs(z), cast(z > 0, z.dtype)
+    tail = log1p(xp.exp(low))
+    wrong = (1 - above) * positive + above * negative
+    return (positive + negative) * tail - _times(wrong, low, xp)
+
+
 def _check_binary(
     input: Array, target: Array, **optional: Array | None
 ) -> Any:
@@ -207,20 +222,9 @@ def _weighted(loss: Array, weight: Array | None) -> Array:
     return loss if weight is None else loss * cast(weight, loss.dtype)
 
 
-def _times(share: Array, loss: Array, xp: Any) -> Array:
-    """Return share · loss, with 0 · infinity = 0."""
-    never = (share == 0) & (loss == math.inf)
-    return share * xp.where(never, 0.0, loss)
-
-
-def _clamped_logs(p: Array) -> tuple[Array, Array]:
-    """Return log p and log(1 - p), at least -100; near 0 and 1 with PyTorch's finite slopes."""
-    xp, held = library(p), stop_gradient(p)
-    edge = held * (1 - held) < 1e-12
-    inside = xp.where(edge, 0.5, p)  # autograd never sees an infinite slope
-    rise = (p - held) / 1e-12  # 0, with a slope
-    log_p = xp.clip(log(held), -100.0, 0.0) + (1 - held) * rise
-    log_rest = xp.clip(log1p(-held), -100.0, 0.0) - held * rise
-    return xp.where(edge, log_p, xp.log(inside)), xp.where(
-        edge, log_rest, xp.log1p(-inside)
-    )
+def _times(share: Array, low: Array, xp: Any) -> Array:
+    """Return share · low, with 0 · -infinity = 0."""
+    total = xp.sum(low)
+    if concrete(total) and bool(total > -math.inf):
+        return share * low
+    return share * xp.where((share == 0) & (low == -math.inf), 0.0, low)

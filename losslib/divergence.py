@@ -2,7 +2,7 @@ r"""Divergences between distributions, as losses."""
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from losslib._array import (
     Array,
@@ -12,7 +12,6 @@ from losslib._array import (
     lift,
     namespace,
     quotient,
-    xlogy,
 )
 from losslib.objective import Reduction, reduce
 
@@ -66,18 +65,21 @@ def kl_div(
     ----------
     Kullback and Leibler (1951), On information and sufficiency.
     """
+    if reduction not in (*get_args(Reduction), "batchmean"):
+        raise ValueError(
+            "reduction must be 'none', 'mean', 'sum' or 'batchmean', "
+            f"got {reduction!r}"
+        )
     xp = namespace(input=input, target=target)
     check_floating(input=input, target=target)
     check_same_shape(input=input, target=target)
     x = lift(input)
     y = cast(target, x.dtype)
     p = xp.exp(y) if log_target else y
-    none = xp.zeros_like(x)
-    x = xp.where((p == 0) & ~xp.isfinite(x), none, x)  # 0·log 0 = 0
-    if log_target:
-        loss = p * (xp.where((p == 0) & ~xp.isfinite(y), none, y) - x)
-    else:
-        loss = xlogy(p, p) - p * x
+    absent = p == 0  # and 0·log 0 = 0
+    x = xp.where(absent, 0.0, x)
+    y = xp.where(absent, 0.0 if log_target else 1.0, y)
+    loss = p * ((y if log_target else xp.log(y)) - x)
     if reduction == "batchmean":
         count = loss.shape[0] if loss.ndim else 1
         return cast(quotient(xp.sum(loss), count), input.dtype)

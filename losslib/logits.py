@@ -20,7 +20,9 @@ from losslib._array import (
     library,
     lift,
     log,
+    log1p,
     namespace,
+    relu,
     stop_gradient,
 )
 
@@ -191,7 +193,8 @@ def softplus(input: Array) -> Array:
     xp = namespace(input=input)
     check_floating(input=input)
     z = lift(input)
-    return cast(xp.logaddexp(z, xp.zeros_like(z)), input.dtype)
+    tail = log1p(xp.exp(minus_abs(z)))  # all digits of it, however small
+    return cast(relu(z) + tail, input.dtype)
 
 
 def log_sigmoid(input: Array) -> Array:
@@ -257,7 +260,14 @@ def sigmoid(input: Array) -> Array:
     """
     xp = namespace(input=input)
     check_floating(input=input)
-    return cast(xp.exp(log_sigmoid(lift(input))), input.dtype)
+    z = lift(input)
+    small = xp.exp(minus_abs(z))
+    return cast(xp.where(z > 0, 1.0, small) / (1 + small), input.dtype)
+
+
+def minus_abs(z: Array) -> Array:
+    """Return -|z|; its slope at 0 is 1, as if 0 were negative, where that of `abs` would be 0."""
+    return z * (1 - 2 * cast(z > 0, z.dtype))
 
 
 def _check_logits(input: Array, axis: int) -> Any:

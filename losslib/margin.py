@@ -1,12 +1,18 @@
-r"""Margin losses of several classes: hinges on the lead of the right scores over the others."""
+r"""Margin losses: what a score costs, by how far it lies on the right side.
+
+The chapter *Margins* derives the functions from the zero-temperature limit and reads this file.
+"""
 
 from __future__ import annotations
+
+import math
 
 from losslib._array import (
     Array,
     cast,
     check_classification,
     check_floating,
+    check_real,
     check_same_shape,
     class_axis,
     class_indices,
@@ -19,7 +25,236 @@ from losslib._array import (
     pick,
     relu,
 )
+from losslib.information import _nats
+from losslib.logits import softplus
 from losslib.objective import Reduction, reduce
+
+
+def zero_one_loss(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""0-1 loss of the margin: 1 where :math:`yz\le0`, else 0.
+
+    A score of 0 names no label and counts as an error. The gradient is 0 everywhere: the loss
+    counts errors, and cannot be trained on.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels :math:`y`, -1 or 1, any real dtype.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        Dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a label is neither -1 nor 1, or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([2.0, 0.5, 2.0]), np.array([1, 1, -1])
+    >>> print(zero_one_loss(z, y, reduction="none"))
+    [0. 0. 1.]
+
+    References
+    ----------
+    Bartlett, Jordan and McAuliffe (2006), Convexity, classification, and risk bounds.
+    """
+    m = _margin(input, target)
+    xp = library(m)
+    # flat as a comparison, but autograd and nan pass through it
+    right = xp.ceil(xp.clip(m, 0.0, 1.0))
+    return reduce(1 - right, reduction, like=input)
+
+
+def hinge_loss(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""Hinge loss of the margin, :math:`\max(0,\;1-yz)`.
+
+    At the kink, :math:`yz=1`, the slope is 0: a margin of 1 is enough.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels :math:`y`, -1 or 1, any real dtype.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        Dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a label is neither -1 nor 1, or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([2.0, 0.5, 2.0]), np.array([1, 1, -1])
+    >>> print(hinge_loss(z, y, reduction="none"))
+    [0.  0.5 3. ]
+
+    References
+    ----------
+    Cortes and Vapnik (1995), Support-vector networks.
+    """
+    return reduce(relu(1 - _margin(input, target)), reduction, like=input)
+
+
+def squared_hinge_loss(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""Squared hinge loss of the margin, :math:`\max(0,\;1-yz)^2`.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels :math:`y`, -1 or 1, any real dtype.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        Dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a label is neither -1 nor 1, or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([2.0, 0.5, 2.0]), np.array([1, 1, -1])
+    >>> print(squared_hinge_loss(z, y, reduction="none"))
+    [0.   0.25 9.  ]
+
+    References
+    ----------
+    Cortes and Vapnik (1995), Support-vector networks.
+    """
+    hinge = relu(1 - _margin(input, target))
+    return reduce(hinge * hinge, reduction, like=input)
+
+
+def exponential_loss(
+    input: Array, target: Array, *, reduction: Reduction = "mean"
+) -> Array:
+    r"""Exponential loss of the margin, :math:`e^{-yz}`, that of AdaBoost.
+
+    It overflows: from a margin of about -88.7 in float32, and -709.8 in float64, the loss and
+    the gradient are infinite. Half precision is worked out in float32, and overflows from -11.1
+    in float16.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels :math:`y`, -1 or 1, any real dtype.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        Dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a label is neither -1 nor 1, or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([2.0, 0.5, 2.0]), np.array([1, 1, -1])
+    >>> print(exponential_loss(z, y, reduction="none").round(2))
+    [0.14 0.61 7.39]
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2000), Additive logistic regression.
+    """
+    m = _margin(input, target)
+    return reduce(library(m).exp(-m), reduction, like=input)
+
+
+def logistic_loss(
+    input: Array,
+    target: Array,
+    *,
+    base: float = math.e,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Logistic loss of the margin, :math:`\log(1+e^{-yz})`.
+
+    The same as `soft_margin_loss`, which is PyTorch's and takes any label for a factor; this one
+    takes labels only. In bits it is 1 at margin 0, and an upper bound of the 0-1 loss.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Scores :math:`z`, real floating.
+    target : array, shape of `input`
+        Labels :math:`y`, -1 or 1, any real dtype.
+    base : float
+        The base of the logarithm: e for nats, 2 for bits.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        In nats, or the unit of `base`; dtype of `input`: its shape for "none", else a scalar
+        array.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a label is neither -1 nor 1, `base` is not above 1,
+        or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> z, y = np.array([2.0, 0.5, 2.0]), np.array([1, 1, -1])
+    >>> print(logistic_loss(z, y, reduction="none").round(2))
+    [0.13 0.47 2.13]
+
+    References
+    ----------
+    Friedman, Hastie and Tibshirani (2000), Additive logistic regression.
+    """
+    loss = softplus(-_margin(input, target)) / _nats(base)
+    return reduce(loss, reduction, like=input)
 
 
 def multi_margin_loss(
@@ -136,19 +371,37 @@ def multilabel_margin_loss(
     check_same_shape(input=input, target=target)
     scores, _ = _one_sample(input, target)
     labels, listed = _listed_labels(xp.reshape(target, scores.shape))
+    if concrete(listed) and labels.shape[0]:  # most lists are short
+        most = int(xp.max(xp.sum(cast(listed, xp.int64), axis=-1)))
+        labels, listed = labels[..., :most], listed[..., :most]
     z, n = lift(scores), scores.shape[-1]
     classes = class_indices(z)
     right = xp.any(
         (labels[..., None] == classes) & listed[..., None], axis=-2
     )
     score = xp.take_along_axis(z, labels, axis=-1)
-    hinge = relu(1 - score[..., :, None] + z[..., None, :])
+    hinge = relu(1 - (score[..., :, None] - z[..., None, :]))
     counts = listed[..., :, None] & ~right[..., None, :]
     loss = (
         xp.sum(xp.where(counts, hinge, xp.zeros_like(hinge)), axis=(-2, -1))
         / n
     )
     return reduce(loss, reduction, like=input)
+
+
+def _margin(input: Array, target: Array) -> Array:
+    """Return y·z for labels of -1 and 1; any other is refused, 0 above all."""
+    xp = namespace(input=input, target=target)
+    check_floating(input=input)
+    check_real(target=target)
+    check_same_shape(input=input, target=target)
+    z = lift(input)
+    y = cast(target, z.dtype)
+    if concrete(y) and bool(xp.any(outside := xp.abs(y) != 1)):
+        raise ValueError(
+            f"target must hold labels -1 or 1, got {first_where(target, outside)}"
+        )
+    return y * z
 
 
 def _one_sample(input: Array, target: Array) -> tuple[Array, Array]:

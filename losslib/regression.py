@@ -16,6 +16,7 @@ from losslib._array import (
     check_not_negative,
     check_option,
     check_same_shape,
+    clip,
     given,
     lift,
     namespace,
@@ -128,7 +129,7 @@ def huber_loss(
 ) -> Array:
     r"""Huber loss: squared error near the target, absolute error beyond :math:`\delta`.
 
-    .. math:: \ell = w\,c\,\bigl(|r| - \tfrac c2\bigr), \qquad c = \min(|r|, \delta).
+    .. math:: \ell = w\,c\,\bigl(r - \tfrac c2\bigr), \qquad c = \max(-\delta, \min(r, \delta)).
 
     Parameters
     ----------
@@ -294,7 +295,7 @@ def gaussian_nll_loss(
 def _residual(
     input: Array, target: Array, weight: Array | None = None
 ) -> tuple[Array, Array | None]:
-    arrays = given(input=input, target=target, weight=weight)
+    arrays = {"input": input, "target": target, **given(weight=weight)}
     namespace(**arrays)
     check_floating(**arrays)
     check_same_shape(**arrays)
@@ -312,10 +313,8 @@ def _reduced(
 
 
 def _huber(residual: Array, delta: float) -> Array:
-    xp = namespace(residual=residual)
-    size = xp.abs(residual)
-    near = xp.minimum(size, xp.full_like(size, delta))
-    return near * (size - 0.5 * near)
+    near = clip(residual, delta)
+    return near * (residual - 0.5 * near)
 
 
 def _variance(input: Array, var: Array | float, eps: float) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -267,15 +268,41 @@ def refuses(
     assert caught.type is kind, caught.value
 
 
+PEERS = ["sample", "reference", "module", "criterion", "function", "error"]
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what tests left under ``record_property("peers", line)``: counts by operator."""
-    lines = [
-        value
-        for report in terminalreporter.stats.get("passed", [])
-        for key, value in report.user_properties
-        if key == "peers"
-    ]
-    if lines:
-        terminalreporter.section("PyTorch's own test material")
-        for line in sorted(lines):
-            terminalreporter.write_line(line)
+    """Print what tests left under ``record_property("peers", (loss, counts))``.
+
+    A row for each loss: how many inputs of each source were compared, or refused with a message,
+    and their share in what PyTorch ships, which was counted before anything was compared.
+    """
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for key, value in report.user_properties:
+                if key == "peers":
+                    rows[value[0]].update(value[1])
+    if not rows:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("PyTorch's own test material")
+    heads = [*PEERS, "gradients", "done"]
+    write(f"{'':34}" + "".join(f"{head:>10}" for head in heads))
+    rows = dict(sorted(rows.items()))
+    rows["all"] = sum(rows.values(), Counter())
+    for name, counts in rows.items():
+        reasons = {k: n for k, n in counts.items() if ": " in k}
+        done = sum(counts[source] for source in PEERS) + sum(
+            n for k, n in reasons.items() if k.startswith("taken")
+        )
+        shipped = counts["shipped"] + counts["bad"]
+        share = 100 * done // shipped if shipped else 0
+        write(
+            f"{name:34}"
+            + "".join(f"{counts[head]:10}" for head in heads[:-1])
+            + f"{share:8} %"
+        )
+        if name != "all":
+            for reason, n in reasons.items():
+                write(f"    of these {n} {reason}")

@@ -1,0 +1,182 @@
+"""Sums over many rows, some rows at a time, with gradients that do not hold all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Any
+
+from losslib._array import Array, cast, concrete, library
+
+
+def in_chunks(
+    f: Callable[..., Array],
+    size: int,
+    rows: tuple[Array, ...],
+    shared: tuple[Array | None, ...],
+) -> Array:
+    """Return ``f(*rows, *shared)``, made of `size` rows at a time; f takes each row by itself.
+
+    The gradient makes each chunk again, rather than keep what came up on the way. Only PyTorch's
+    function transforms (``torch.func``), which know no such thing, keep it.
+    """
+    jax = sys.modules.get("jax")
+    many = rows[0].shape[0] > size
+    if many and jax and isinstance(rows[0], jax.Array):
+        again = jax.checkpoint(f)
+        return jax.lax.map(
+            lambda row: again(*(x[None] for x in row), *shared)[0],
+            rows,
+            batch_size=size,
+        )
+    if hasattr(rows[0], "detach") and not _in_torch_func(*rows, *shared):
+        from torch.utils.checkpoint import checkpoint
+
+        f = partial(
+            checkpoint, f, use_reentrant=False, preserve_rng_state=False
+        )
+    return library(rows[0]).concat(
+        [f(*chunk, *shared) for chunk in _chunks(rows, size)], axis=0
+    )
+
+
+def behind_layer(f: Callable[..., Array]) -> Callable[..., Array]:
+    """Return f of the logits of a linear layer as a function of the arguments of the layer."""
+
+    def g(
+        x: Array,
+        t: Array,
+        matrix: Array,
+        bias: Array | None,
+        w: Array | None,
+    ) -> Array:
+        return f(_linear(x, matrix, bias), t, w)
+
+    return g
+
+
+def sum_in_chunks(
+    f: Callable[..., Array],
+    size: int,
+    rows: tuple[Array, ...],
+    shared: tuple[Array | None, ...],
+) -> Array:
+    """Return the sum of what `in_chunks` returns of f behind its linear layer.
+
+    Its gradient is known up to a factor as soon as the chunk is made. PyTorch, where it runs
+    eagerly, makes each chunk once, and takes the gradient then.
+    """
+    arrays = [x for x in (*rows, *shared) if x is not None]
+    torch = sys.modules.get("torch")
+    if (
+        torch
+        and torch.is_tensor(rows[0])
+        and all(concrete(x) for x in arrays)
+        and any(x.requires_grad for x in arrays)
+        and torch.is_grad_enabled()
+    ):
+        return _sum_ahead().apply(f, size, *rows, *shared)
+    return library(rows[0]).sum(
+        in_chunks(behind_layer(f), size, rows, shared)
+    )
+
+
+def _linear(x: Array, matrix: Array, bias: Array | None) -> Array:
+    return x @ matrix.T if bias is None else x @ matrix.T + bias
+
+
+def _chunks(
+    rows: Sequence[Array | None], size: int
+) -> list[list[Array | None]]:
+    n = next(x.shape[0] for x in rows if x is not None)
+    return [
+        [None if x is None else x[i : i + size] for x in rows]
+        for i in range(0, max(n, 1), size)
+    ]
+
+
+def _in_torch_func(*arrays: Array | None) -> bool:
+    torch = sys.modules["torch"]
+    return not torch.compiler.is_compiling() and any(
+        torch._C._functorch.is_functorch_wrapped_tensor(x)
+        for x in arrays
+        if x is not None
+    )
+
+
+@cache
+def _sum_ahead() -> Any:
+    """Return `sum_in_chunks` for PyTorch, as a function that comes with its gradient."""
+    import torch
+
+    def leaf(x: Array, gradient: Array | None) -> Array:
+        if x is not None:
+            x = x.detach().requires_grad_(gradient is not None)
+            x.grad = gradient  # to be added to in place
+        return x
+
+    class SumAhead(torch.autograd.Function):  # type: ignore[misc]
+        @staticmethod
+        def forward(
+            ctx: Any,
+            f: Callable[..., Array],
+            size: int,
+            *arrays: Array | None,
+        ) -> Array:
+            gradients = [
+                torch.zeros_like(x) if needed else None
+                for x, needed in zip(
+                    arrays, ctx.needs_input_grad[2:], strict=True
+                )
+            ]
+            x, t, matrix, bias, w = arrays
+            dx, dt, d_matrix, d_bias, dw = gradients
+            w = leaf(w, dw)
+
+            def part(x: Array, t: Array, dx: Array, dt: Array) -> Array:
+                logits = _linear(x, matrix, bias).requires_grad_()
+                with torch.enable_grad():
+                    value = f(logits, leaf(t, dt), w).sum()
+                value.backward()
+                slope = cast(logits.grad, x.dtype)
+                if dx is not None:
+                    torch.mm(slope, matrix, out=dx)
+                if d_matrix is not None:
+                    d_matrix.addmm_(slope.T, x)
+                if d_bias is not None:
+                    d_bias.add_(slope.sum(0))
+                return value.detach()
+
+            ctx.f, ctx.size = f, size
+            ctx.save_for_backward(*arrays, *gradients)
+            return sum(
+                part(*chunk) for chunk in _chunks([x, t, dx, dt], size)
+            )
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Array) -> tuple[Array | None, ...]:
+            half = len(ctx.saved_tensors) // 2
+            arrays = ctx.saved_tensors[:half]
+            if not torch.is_grad_enabled():
+                gradients = ctx.saved_tensors[half:]
+                scaled = (
+                    None if x is None else upstream * x for x in gradients
+                )
+                return None, None, *scaled
+            # a gradient that is to be differentiated itself
+            f, rows, shared = behind_layer(ctx.f), arrays[:2], arrays[2:]
+            total = in_chunks(f, ctx.size, rows, shared).sum()
+            needed = ctx.needs_input_grad[2:]
+            leaves = [
+                x for x, need in zip(arrays, needed, strict=True) if need
+            ]
+            found = iter(
+                torch.autograd.grad(
+                    total, leaves, upstream, create_graph=True
+                )
+            )
+            exact = (next(found) if need else None for need in needed)
+            return None, None, *exact
+
+    return SumAhead

@@ -1,0 +1,266 @@
+r"""Connectionist temporal classification: one label string, every alignment of it to the frames."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from losslib._array import (
+    Array,
+    cast,
+    check_floating,
+    concrete,
+    first_where,
+    fold,
+    indices,
+    library,
+    lift,
+    namespace,
+    pick,
+    positions,
+    seen,
+    stop_gradient,
+)
+from losslib.objective import Reduction, reduce
+
+IMPOSSIBLE = -1e30
+"""The log of a probability of 0, finite: -inf less -inf is no number, and has no gradient."""
+
+
+def ctc_loss(
+    log_probs: Array,
+    targets: Array,
+    input_lengths: Array | Sequence[int],
+    target_lengths: Array | Sequence[int],
+    *,
+    blank: int = 0,
+    reduction: Reduction = "mean",
+    zero_infinity: bool = False,
+) -> Array:
+    r"""Connectionist temporal classification: minus the log-likelihood of a string of labels.
+
+    .. math:: \ell = -\log\sum_{\pi\,\to\,y}\;\prod_{t=1}^{T} p_t(\pi_t),
+
+    the sum over all alignments :math:`\pi`: one class per frame, which spell the target
+    :math:`y` when repeats are merged and then blanks are removed. The gradient is the derivative
+    with respect to `log_probs` themselves, minus the posterior of each class at each frame.
+    PyTorch returns what holds behind a `log_softmax` only; behind one, both are equal.
+
+    Parameters
+    ----------
+    log_probs : array, shape (T, C) or (T, N, C)
+        Log-probabilities :math:`\log p_t` of the classes at each frame, real floating, such as
+        `log_softmax` returns; :math:`-\infty` is one.
+    targets : array, shape (S), (N, S) or (sum of `target_lengths`)
+        Labels, any integer dtype: classes other than `blank`. What stands in a row behind its
+        `target_lengths` counts nowhere. Without rows, the strings one after the other.
+    input_lengths : array or tuple of ints, shape () or (N)
+        How many frames each sample has, at most T.
+    target_lengths : array or tuple of ints, shape () or (N)
+        How many labels each sample has, at most S; it may have none.
+    blank : int
+        The class that spells nothing.
+    reduction : {"none", "mean", "sum"}
+        The mean divides each loss by its number of labels (by 1 if it has none), then the sum of
+        those by the number of samples; over none it is nan.
+    zero_infinity : bool
+        Turn infinite losses into 0.
+
+    Returns
+    -------
+    array
+        In nats, dtype of `log_probs`: shape () or (N) for "none", else a scalar array. A string
+        without an alignment of positive probability (say, with fewer frames than labels and
+        repeats) has the loss :math:`+\infty`, and the gradient 0: no direction lowers it. Losses
+        beyond :math:`5\cdot10^{29}` count as infinite.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a label, a length or `blank` is out of range, a label is `blank`,
+        or `reduction` is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> log_probs = np.log(np.array([[0.4, 0.6], [0.3, 0.7]]))  # a blank, and the label 1
+    >>> loss = ctc_loss(log_probs, np.array([1]), (2,), (1,))
+    >>> print(f"{np.exp(-loss):.4f}")  # 1 - 0.4 · 0.3: any alignment but two blanks
+    0.8800
+
+    References
+    ----------
+    Graves et al. (2006), Connectionist temporal classification.
+    """
+    targets, frames, lengths = _check_ctc(
+        log_probs, targets, input_lengths, target_lengths, blank
+    )
+    xp, x = library(log_probs), lift(log_probs)
+    labels = _label_rows(targets, lengths, x.shape[-1], blank)
+    x = x if x.ndim == 3 else x[:, None, :]
+    log_likelihood = _log_likelihood(x, labels, frames, lengths, blank)
+    never = log_likelihood < IMPOSSIBLE / 2
+    loss = xp.where(
+        never, 0.0 if zero_infinity else math.inf, -log_likelihood
+    )
+    if reduction == "mean":
+        loss = loss / cast(xp.where(lengths == 0, 1, lengths), loss.dtype)
+    shape = tuple(log_probs.shape[1:-1])
+    return reduce(xp.reshape(loss, shape), reduction, like=log_probs)
+
+
+def _log_likelihood(
+    x: Array, labels: Array, frames: Array, lengths: Array, blank: int
+) -> Array:
+    r"""Return the log-likelihood of each string, by the forward recursion.
+
+    It carries the probabilities of having spelled the first j = 0 … S labels so far, and of
+    standing on a blank, or on the last of those labels:
+
+    .. math:: b'_j = (b_j + l_j)\,p(\text{blank}), \qquad
+              l'_j = (l_j + b_{j-1} + l_{j-1}[y_{j-1}\ne y_j])\,p(y_j).
+    """
+    xp = library(x)
+    string = xp.concat(
+        [xp.full_like(lengths, blank)[:, None], labels], axis=1
+    )
+    twice = string == xp.roll(string, -1, axis=1)
+    j, each_frame = positions(string, 1), (x.shape[0], *string.shape)
+    log_p = xp.take_along_axis(
+        x, xp.broadcast_to(string[None], each_frame), axis=2
+    )
+    log_p = xp.where(log_p < IMPOSSIBLE, IMPOSSIBLE, log_p)
+    # past its end, a sample emits blanks for free: all samples last T frames
+    running = (positions(x, 0)[:, None] < frames)[..., None]
+    blank_p = xp.where(running, log_p[..., :1], 0.0)
+    label_p = xp.where(running & (j > 0), log_p, IMPOSSIBLE)
+
+    def step(
+        state: tuple[Array, Array], row: tuple[Array, ...]
+    ) -> tuple[Array, Array]:
+        on_blank, on_label = state
+        spelled = _log_add(on_blank, on_label)
+        # between two equal labels stands a blank, else they would merge
+        leaves = xp.where(twice, on_blank, spelled)
+        enters = _log_add(on_label, xp.roll(leaves, 1, axis=1))
+        return spelled + row[0], enters + row[1]
+
+    zero = cast(xp.zeros_like(string), x.dtype)
+    start = xp.where(j == 0, zero, IMPOSSIBLE), zero + IMPOSSIBLE
+    return pick(_log_add(*fold(step, start, blank_p, label_p)), lengths)
+
+
+def _log_add(x: Array, y: Array) -> Array:
+    """Return log(exp(x) + exp(y)), with the true second derivative: `logaddexp` may have nan."""
+    xp = library(x)
+    top = stop_gradient(xp.maximum(x, y))
+    return xp.log(xp.exp(x - top) + xp.exp(y - top)) + top
+
+
+def _check_ctc(
+    log_probs: Array,
+    targets: Array,
+    input_lengths: Array | Sequence[int],
+    target_lengths: Array | Sequence[int],
+    blank: int,
+) -> tuple[Array, Array, Array]:
+    """Return the targets, and how many frames and labels each sample has, shape (N)."""
+    namespace(log_probs=log_probs, targets=targets)
+    integers = {
+        "targets": targets,
+        "input_lengths": _from_ints(input_lengths, log_probs),
+        "target_lengths": _from_ints(target_lengths, log_probs),
+    }
+    xp = namespace(log_probs=log_probs, **integers)
+    check_floating(log_probs=log_probs)
+    for name, x in integers.items():
+        if not xp.isdtype(x.dtype, "integral"):
+            raise TypeError(
+                f"{name} must have an integer dtype, got {x.dtype}"
+            )
+    if log_probs.ndim not in (2, 3):
+        raise ValueError(
+            f"log_probs must have shape (T, C) or (T, N, C), got {tuple(log_probs.shape)}"
+        )
+    n_frames, *samples, n_classes = log_probs.shape
+    if not (isinstance(blank, int) and 0 <= blank < n_classes):
+        raise ValueError(
+            f"blank must be a class in 0 … {n_classes - 1}, got {blank!r}"
+        )
+    n = samples[0] if samples else 1
+    for name in ("input_lengths", "target_lengths"):
+        shape = tuple(integers[name].shape)
+        if shape != (n,) and (samples or shape):
+            raise ValueError(
+                f"{name} must hold one length per sample, shape ({n},), got {shape}"
+            )
+    if targets.ndim != 1 and (targets.ndim != 2 or targets.shape[0] != n):
+        raise ValueError(
+            f"targets must have shape ({n}, S), or one axis with all labels, "
+            f"got {tuple(targets.shape)}"
+        )
+    y, frames, lengths = (indices(x, log_probs) for x in integers.values())
+    _check_up_to(n_frames, input_lengths=frames)
+    _check_up_to(targets.shape[-1], target_lengths=lengths)
+    return y, xp.reshape(frames, (n,)), xp.reshape(lengths, (n,))
+
+
+def _from_ints(lengths: Array | Sequence[int], like: Array) -> Array:
+    """Return a tuple or a list of integers as an array; all else as it is."""
+    if isinstance(lengths, tuple | list) and all(
+        isinstance(n, int | np.integer) for n in lengths
+    ):
+        return indices(lengths, like)
+    return lengths
+
+
+def _check_up_to(most: int, **lengths: Array) -> None:
+    """Raise a ValueError that names the first of the arrays with a value not in 0 … `most`."""
+    for name, x in lengths.items():
+        outside = (x < 0) | (x > most)
+        if seen(outside):
+            raise ValueError(
+                f"{name} must be in 0 … {most}, got {first_where(x, outside)}"
+            )
+
+
+def _label_rows(
+    targets: Array, lengths: Array, n_classes: int, blank: int
+) -> Array:
+    """Return the labels of each sample in a row ``(N, S)``, blanks behind the last."""
+    xp = library(targets)
+    rows = targets if targets.ndim == 2 else _rows(targets, lengths)
+    listed = positions(rows, 1) < lengths[:, None]
+    no_label = (rows < 0) | (rows >= n_classes) | (rows == blank)
+    wrong = listed & no_label
+    if seen(wrong):
+        raise ValueError(
+            f"targets must hold classes in 0 … {n_classes - 1} other than blank={blank}, "
+            f"got {first_where(rows, wrong)}"
+        )
+    return xp.where(listed, rows, blank)
+
+
+def _rows(targets: Array, lengths: Array) -> Array:
+    """Return strings of labels that stand one after the other as rows ``(N, S)``.
+
+    While a compiler traces, S is the length of them all.
+    """
+    xp, j = library(targets), positions(targets, 0)
+    i = positions(lengths, 0)
+    start = xp.sum(xp.where(i < i[:, None], lengths, 0), axis=1)
+    if concrete(start):
+        listed = lengths.tolist()
+        if sum(listed) != targets.shape[0]:
+            raise ValueError(
+                f"targets must hold {sum(listed)} labels, the sum of target_lengths, "
+                f"got {targets.shape[0]}"
+            )
+        j = j[: max(listed, default=0)]
+    place = xp.where(j < lengths[:, None], start[:, None] + j, 0)
+    labels = xp.take(targets, xp.reshape(place, (-1,)), axis=0)
+    return xp.reshape(labels, tuple(place.shape))

@@ -1,0 +1,228 @@
+r"""Cross-entropy of a linear layer with many classes, without ever holding all of its logits.
+
+A language model scores every token of a batch against every word it knows. The logits
+:math:`z = Wx + b` of all tokens are by far the largest array of its training step, yet the loss
+of a token needs no row but its own: the rows are made a few at a time.
+"""
+
+from __future__ import annotations
+
+import math
+
+from losslib._array import (
+    Array,
+    check_class_indices,
+    check_class_weight,
+    check_floating,
+    check_unit_interval,
+    given,
+    library,
+    lift,
+    namespace,
+)
+from losslib._chunks import behind_layer, in_chunks, sum_in_chunks
+from losslib.multiclass import _class_weight, cross_entropy
+from losslib.objective import Reduction, reduce
+
+SMALLEST_CHUNK = 2**18
+"""Logits that are not worth a second chunk: a megabyte of float32."""
+
+
+def linear_cross_entropy(
+    input: Array,
+    linear_weight: Array,
+    target: Array,
+    *,
+    linear_bias: Array | None = None,
+    weight: Array | None = None,
+    reduction: Reduction = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    chunk_size: int | None = None,
+) -> Array:
+    r"""Cross-entropy of the logits of a linear layer, a few samples at a time.
+
+    .. math:: \ell = -\sum_c w_c\,y_c \log \hat y_c, \qquad
+              \hat y = \mathrm{softmax}(Wx + b), \qquad
+              y \leftarrow (1-\varepsilon)\,y + \varepsilon/C.
+
+    The value and the gradients are those of ``cross_entropy(x @ W.T + b, …)``; what is held is the
+    logits of one chunk. PyTorch, run eagerly, takes the gradient of "mean" and "sum" chunk by
+    chunk in the forward pass. The gradient of "none", that of a compiled function and that of JAX
+    make each chunk again. Transforms of ``torch.func`` keep every chunk.
+
+    Parameters
+    ----------
+    input : array, shape (F) or (N, F)
+        Features :math:`x`, real floating.
+    linear_weight : array, shape (C, F) or (C, d1, …, F)
+        Weights :math:`W` of the layer; the second form needs `input` of shape (N, F).
+    target : array, shape (), (N) or (N, d1, …), or (C), (N, C) or (N, C, d1, …)
+        Class indices of any integer dtype, or class probabilities :math:`y`, real floating.
+    linear_bias : array, shape (C) or (C, d1, …), optional
+        Bias :math:`b` of the layer.
+    weight : array, shape (C), optional
+        Weights :math:`w` of the classes.
+    reduction : {"none", "mean", "sum"}
+        With class indices the mean divides by the sum of the weights of the targets, with class
+        probabilities by the number of samples.
+    ignore_index : int, optional
+        Samples with this class index count nowhere; None is -100. Class probabilities know no
+        such index.
+    label_smoothing : float
+        :math:`\varepsilon` in [0, 1]: the part of the target that goes to all classes alike.
+    chunk_size : int, optional
+        How many samples are scored at a time; None takes so many that their logits fill three
+        fifths of the memory of `input` or of `linear_weight`, whichever is larger, but no less
+        than a megabyte. It stands in the place of PyTorch's ``options``, without which PyTorch
+        holds all logits.
+
+    Returns
+    -------
+    array
+        In nats, dtype of `input`: the shape of the samples for "none", else a scalar array. The
+        mean over no sample is nan. Half precision is lifted before the layer.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If shapes do not match, a class index or a probability is out of range, `label_smoothing`
+        is outside [0, 1], `reduction` is unknown, `chunk_size` is below 1, or `ignore_index` is
+        given for probabilities.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, words = np.array([[1.0, 0.0], [0.0, 2.0]]), np.eye(3)[:, :2]
+    >>> loss = linear_cross_entropy(x, words, np.array([0, 1]), chunk_size=1)
+    >>> print(f"{loss:.4f}")
+    0.3955
+
+    References
+    ----------
+    Wijmans et al. (2025), Cut your losses in large-vocabulary language models.
+    Hsu et al. (2024), Liger kernel: efficient Triton kernels for LLM training.
+    """
+    xp = namespace(
+        input=input,
+        linear_weight=linear_weight,
+        target=target,
+        **given(linear_bias=linear_bias, weight=weight),
+    )
+    _check_layer(input, linear_weight, linear_bias)
+    check_class_weight(weight, linear_weight.shape[0])
+    t = _check_target(input, linear_weight, target, ignore_index)
+    ignored = -100 if ignore_index is None else ignore_index
+    outputs, x = tuple(linear_weight.shape[:-1]), lift(input)
+    if input.ndim == 1:
+        x, t = x[None], t[None]
+
+    def losses(logits: Array, t: Array, w: Array | None) -> Array:
+        return cross_entropy(
+            xp.reshape(logits, (logits.shape[0], *outputs)),
+            t,
+            w,
+            ignore_index=ignored,
+            reduction="none",
+            label_smoothing=label_smoothing,
+        )
+
+    matrix = xp.reshape(lift(linear_weight), (-1, x.shape[1]))
+    if linear_bias is not None:
+        linear_bias = xp.reshape(lift(linear_bias), (-1,))
+    size = _chunk_size(x, matrix, chunk_size)
+    rows, shared = (x, t), (matrix, linear_bias, weight)
+    if reduction == "none":
+        values = in_chunks(behind_layer(losses), size, rows, shared)
+    else:
+        values = sum_in_chunks(losses, size, rows, shared)
+    if reduction == "none":
+        values = xp.reshape(values, (*input.shape[:-1], *outputs[1:]))
+    own = _sample_weight(x, t, weight, ignored)
+    return reduce(values, reduction, weight=own, like=input)
+
+
+def _check_layer(
+    input: Array, linear_weight: Array, linear_bias: Array | None
+) -> None:
+    layer = given(linear_weight=linear_weight, linear_bias=linear_bias)
+    check_floating(input=input, **layer)
+    shape = tuple(linear_weight.shape)
+    if input.ndim not in (1, 2):
+        raise ValueError(
+            f"input must have shape (F) or (N, F), got {tuple(input.shape)}"
+        )
+    if len(shape) < 2 or shape[-1] != input.shape[-1] or 0 in shape[:-1]:
+        raise ValueError(
+            "linear_weight must have shape (C, F) or (C, d1, …, F), with at least one class and "
+            f"the {input.shape[-1]} features of input, got {shape}"
+        )
+    if input.ndim == 1 and len(shape) > 2:
+        raise ValueError(
+            "input must have shape (N, F) for linear_weight of shape (C, d1, …, F), "
+            f"got {tuple(input.shape)}"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != shape[:-1]:
+        raise ValueError(
+            f"linear_bias must have shape {shape[:-1]}, that of linear_weight without the "
+            f"features, got {tuple(linear_bias.shape)}"
+        )
+    for name, x in layer.items():
+        if lift(x[:0]).dtype != lift(input[:0]).dtype:
+            raise TypeError(
+                f"{name} must have the dtype of input, {input.dtype}, got {x.dtype}"
+            )
+
+
+def _check_target(
+    input: Array,
+    linear_weight: Array,
+    target: Array,
+    ignore_index: int | None,
+) -> Array:
+    """Return class probabilities as they are, and class indices in the dtype that indexes."""
+    samples, outputs = tuple(input.shape[:-1]), linear_weight.shape[:-1]
+    if tuple(target.shape) == (*samples, *outputs) and _is_soft(target):
+        if ignore_index is not None:
+            raise ValueError(
+                f"ignore_index must be None for class probabilities, got {ignore_index!r}"
+            )
+        check_unit_interval(target=target)
+        return target
+    return check_class_indices(
+        target,
+        outputs[0],
+        (*samples, *outputs[1:]),
+        f"one class per sample of input {tuple(input.shape)} "
+        f"and linear_weight {tuple(linear_weight.shape)}",
+        -100 if ignore_index is None else ignore_index,
+    )
+
+
+def _chunk_size(x: Array, matrix: Array, chunk_size: int | None) -> int:
+    """Return how many samples have logits three fifths as large as the larger of both arrays."""
+    if chunk_size is None:
+        largest: int = max(math.prod(x.shape), math.prod(matrix.shape))
+        logits = max(3 * largest // 5, SMALLEST_CHUNK)
+        return max(1, logits // int(matrix.shape[0]))
+    if not chunk_size >= 1 or int(chunk_size) != chunk_size:
+        raise ValueError(
+            f"chunk_size must be an integer of at least 1, got {chunk_size!r}"
+        )
+    return int(chunk_size)
+
+
+def _sample_weight(
+    x: Array, target: Array, weight: Array | None, ignore_index: int
+) -> Array:
+    """Return what each sample counts in the mean: 1 for class probabilities, whatever `weight`."""
+    xp = library(x)
+    if _is_soft(target):
+        return xp.ones_like(lift(target[:, 0]))
+    return _class_weight(x, target, weight, ignore_index)[0]
+
+
+def _is_soft(target: Array) -> bool:
+    return bool(library(target).isdtype(target.dtype, "real floating"))
