@@ -4,6 +4,7 @@
 * A figure of a notebook gets its alternative text (the ``<title>`` of the SVG that
   ``losslib.style.show`` writes) and its caption (the Markdown output after it). One without
   alternative text is a warning, and so fails ``-W``.
+* A figure with a slider is its HTML on a screen; on paper and without scripts, its still picture.
 * The output of a check is a box of its own. Code that is folded comes *below* the check or the
   figure that it made.
 * Roles, empty table heads and landmarks that an accessibility checker refuses are mended where
@@ -19,6 +20,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from book_api import link_source
 from book_map import LossMap, MapNode, depart_map, visit_map
 from book_math import place
 from docutils import nodes
@@ -304,6 +306,10 @@ class NotebookOutputs(SphinxPostTransform):
         after = output.index(bundle) + 1
         follower = output[after] if after < len(output) else None
         figure.extend(image.children)
+        if is_bundle(bundle, "text/html"):
+            moving = part_of(bundle, "text/html").astext()
+            figure.insert(0, nodes.raw("", moving, format="html"))
+            figure["classes"].append("moves")
         if (
             follower is not None
             and is_bundle(follower, "text/markdown")
@@ -385,6 +391,27 @@ class BookTranslator(HTML5Translator):
             )
         )
 
+    def visit_desc_parameterlist(self, node):
+        node["from"] = len(self.body)
+        super().visit_desc_parameterlist(node)
+
+    def depart_desc_parameterlist(self, node):
+        # The stock translator makes a list of definitions without anything defined.
+        super().depart_desc_parameterlist(node)
+        for i in range(node["from"], len(self.body)):
+            line = re.sub(r"^<dd>", '<div class="sig-line">', self.body[i])
+            line = re.sub(r"^<dl>", '<div class="sig-lines">', line)
+            self.body[i] = re.sub(r"^</d[dl]>", "</div>", line)
+
+    def visit_literal_block(self, node):
+        start = len(self.body)
+        try:
+            super().visit_literal_block(node)
+        finally:
+            self.body[start:] = [
+                link_source(self, node, html) for html in self.body[start:]
+            ]
+
     def visit_label(self, node):
         # References are author and year, and the list is in their order: a second name for each serves nobody.
         if isinstance(node.parent, nodes.citation):
@@ -400,6 +427,25 @@ class BookTranslator(HTML5Translator):
         ):
             self.body[-1] = "<td" + self.body[-1][3:]
             self.context[-1] = self.context[-1].replace("</th>", "</td>")
+
+
+def name_toggles(app, pagename, templatename, context, doctree):
+    """Name what unfolds a part of the contents; the theme writes a picture without a text."""
+    contents = context.get("generate_toctree_html")
+    if contents is None:
+        return
+
+    def named(*args, **options):
+        soup = contents(*args, **options)
+        for item in [] if isinstance(soup, str) else soup.select("li"):
+            summary, link = item.find("summary"), item.find("a")
+            if summary and link and not summary.get_text(strip=True):
+                summary["aria-label"] = (
+                    f"Pages of: {link.get_text(strip=True)}"
+                )
+        return soup
+
+    context["generate_toctree_html"] = named
 
 
 def stamp(app, exception):
@@ -433,6 +479,7 @@ def setup(app):
         app.add_transform(transform)
     app.add_post_transform(NotebookOutputs)
     app.add_post_transform(ResultFirst)
+    app.connect("html-page-context", name_toggles, priority=600)
     app.connect("build-finished", stamp)
     return {
         "version": "1",

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HTML = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html"))
 sys.path.insert(0, str(ROOT / "_ext"))
 
+import book_api  # noqa: E402
 import book_html  # noqa: E402  (lies in _ext, which is on the path only from here on)
 import book_math  # noqa: E402
 
@@ -37,6 +38,8 @@ SOURCES = (
     "index.md",
     "references.bib",
     "chapters",
+    "api",
+    "losslib",
     "_ext",
     "_static",
     "_templates",
@@ -73,6 +76,12 @@ def pages() -> list[str]:
 
 PAGES = pages()
 CHAPTERS = [p for p in PAGES if p.startswith("chapters/")]
+# Pages of source are alike, and long: the accessibility checker looks at the shortest.
+SOURCE_PAGES = sorted(
+    (p for p in PAGES if p.startswith("_modules/losslib/")),
+    key=lambda p: (HTML / p).stat().st_size,
+)
+CHECKED_PAGES = [p for p in PAGES if p not in SOURCE_PAGES[1:]]
 
 
 def report(problems: list[str], page: str) -> None:
@@ -265,6 +274,7 @@ RAW = [
         r"\{(eq|ref|numref|term|cite[:a-z]*|prf:ref|glue[:a-z]*|doc|math)\}",
         "a role that was not read",
     ),
+    (r":[a-z:]+:`[^`]+`|``", "reStructuredText that was not read"),
 ]
 
 
@@ -398,7 +408,7 @@ def test_page(browser, base, page, scheme):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", CHECKED_PAGES)
 def test_accessibility(browser, base, page, theme):
     with Visit(browser, theme=theme) as visit:
         opened = visit.open(base["http"] + page)
@@ -466,6 +476,137 @@ def test_dark_mode(browser, base, scheme):
             == "dark"
         ), "the choice is forgotten when the page is opened again"
         report(visit.problems, f"dark mode ({scheme})")
+
+
+SLIDERS = [
+    page
+    for page in PAGES
+    if (HTML / page).is_file()
+    and '<div class="book-slider"' in (HTML / page).read_text("utf-8")
+]
+
+MOVED = """figure => ({
+  value: figure.querySelector("output").textContent,
+  spoken: figure.querySelector("input").getAttribute("aria-valuetext"),
+  points: [...figure.querySelectorAll("[data-points]")].map(e => e.getAttribute("points")).join(";"),
+})"""
+
+
+def sliders(page) -> list[str]:
+    """What is wrong with the sliders of a page, each moved by keyboard to its ends and back."""
+    found = []
+    for figure in page.query_selector_all(".book-slider"):
+        knob = figure.query_selector("input[type=range]")
+        last = int(knob.get_attribute("max"))
+        first = int(knob.get_attribute("value"))
+        knob.focus()
+        seen = {}
+        moves = ["Home", *["ArrowRight"] * last, "ArrowRight", "End"]
+        places = [*range(last + 1), last, last]
+        for key, place in zip(moves, places, strict=True):
+            knob.press(key)
+            state = figure.evaluate(MOVED)
+            if int(knob.input_value()) != place:
+                found.append(f"{key} does not lead to step {place}")
+            if not state["points"] or "undefined" in str(state):
+                found.append(f"step {place} has no points: {state}")
+            if state["spoken"] != state["value"]:
+                found.append(
+                    f"step {place} is read out as {state['spoken']!r}, and shows {state['value']!r}"
+                )
+            if seen.setdefault(place, state) != state:
+                found.append(
+                    f"step {place} is not the same when it is come back to"
+                )
+        for key in ("value", "points"):
+            shown = [state[key] for state in seen.values()]
+            found += [
+                f"between steps {i} and {i + 1} its {key} does not change"
+                for i in range(last)
+                if shown[i] == shown[i + 1]
+            ]
+        if first not in seen or not figure.query_selector(
+            "svg[role=img][aria-label]"
+        ):
+            found.append("it has no first frame, or no alternative text")
+        if not figure.evaluate(
+            "f => [...f.querySelector('input').labels].some(l => l.innerText.trim())"
+        ):
+            found.append("its slider has no label that is seen")
+    return found
+
+
+def test_some_page_has_a_slider(site):
+    assert "chapters/logits.html" in SLIDERS
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("page", SLIDERS)
+def test_slider_by_keyboard(browser, base, page, scheme):
+    with Visit(browser) as visit:
+        opened = visit.open(base[scheme] + page)
+        report(sliders(opened) + visit.problems, f"{page} ({scheme})")
+
+
+@pytest.fixture(scope="module")
+def slider_html() -> str:
+    """A slider that works."""
+    from losslib import style
+
+    shown = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            style, "display", lambda data, raw: shown.append(data)
+        )
+        rows = [[0, k, 2 * k] for k in range(4)]
+        style.slider("*a*", range(4), alt="Up it goes", caption="Up", curves={"a": ([0, 1, 2], rows)}, start=2)  # fmt: skip
+    return shown[0]["text/html"]
+
+
+def test_slider_that_works(browser, slider_html):
+    with Visit(browser) as visit:
+        visit.page.set_content(slider_html)
+        assert sliders(visit.page) + visit.problems == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("e.setAttribute(k,v)", "0", "its points does not change"),
+        ("e.textContent=v", "0", "its value does not change"),
+        (
+            "split(&#x27;|&#x27;)[i]",
+            "split(&#x27;|&#x27;)[+i+1]",
+            "undefined",
+        ),
+        ("this.setAttribute(", "void(", "is read out as"),
+        ('max="3"', 'max="4"', "undefined"),
+        ("<span><i>a</i></span>", "", "no label that is seen"),
+        ('role="img"', "", "no alternative text"),
+    ],
+)
+def test_faulty_slider_is_found(browser, slider_html, old, new, words):
+    assert old in slider_html
+    with Visit(browser) as visit:
+        visit.page.set_content(slider_html.replace(old, new))
+        assert words in "\n".join(sliders(visit.page))
+
+
+@pytest.mark.parametrize("page", SLIDERS)
+def test_slider_stands_still_on_paper_and_without_scripts(
+    browser, base, page
+):
+    with Visit(browser) as visit:
+        opened = visit.open(base["http"] + page)
+        assert opened.locator(".book-slider:visible").count()
+        assert not opened.locator("figure.moves img:visible").count()
+        opened.emulate_media(media="print")
+        assert not opened.locator(".book-slider:visible").count()
+        assert opened.locator("figure.moves img:visible").count()
+    with Visit(browser, javascript=False) as visit:
+        opened = visit.open(base["http"] + page)
+        assert not opened.locator(".book-slider:visible").count()
+        assert opened.locator("figure.moves img:visible").count()
 
 
 def test_small_screen_menu(browser, base):
@@ -622,6 +763,118 @@ def test_every_file_of_the_toc_is_a_page(site):
     assert not loose, (
         f"in no entry of _toc.yml, and so in no page: {sorted(loose)}"
     )
+
+
+def entries(html: Path) -> dict[str, list[tuple[str, str]]]:
+    """The entries of the library's pages: the page, and its HTML, by name."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for path in sorted((html / "api").glob("*.html")):
+        parts = re.split(
+            r'<dt class="sig sig-object py" id="(losslib\.[\w.]+)">',
+            path.read_text(encoding="utf-8"),
+        )
+        for name, text in zip(parts[1::2], parts[2::2], strict=True):
+            found.setdefault(name, []).append((path.name, text))
+    return found
+
+
+def api_gaps(html: Path, modules: dict[str, list[str]]) -> list[str]:
+    """Functions that lack their entry, the way from it to their chapter, or the way back."""
+    found = []
+    written = entries(html)
+    index = (html / "genindex.html").read_text(encoding="utf-8")
+    for module, names in modules.items():
+        chapter = f"chapters/{module}.html"
+        for name in names:
+            places = written.get(f"losslib.{name}", [])
+            if len(places) != 1:
+                found.append(
+                    f"losslib.{name} has {len(places)} entries in the pages of the library. What to do: give {module} a "
+                    "place in REGIONS of _ext/book_map.py, and its region a page in api/ with the directive lossapi."
+                )
+                continue
+            page, text = places[0]
+            if f"_modules/losslib/{module}.html#{name}" not in text:
+                found.append(
+                    f"{page}: losslib.{name} has no link to its source"
+                )
+            if (html / chapter).is_file():
+                if f'href="../{chapter}"' not in text:
+                    found.append(
+                        f"{page}: losslib.{name} has no link to {chapter}"
+                    )
+            elif "still to come" not in text:
+                found.append(
+                    f"{page}: losslib.{name} does not say that its chapter is to come"
+                )
+            if f"api/{page}#losslib.{name}" not in index:
+                found.append(f"the index has no losslib.{name}")
+    return found
+
+
+def test_library_has_its_pages(site):
+    report(api_gaps(site, book_api.exported()), "the library")
+    written = entries(site)
+    lost = [
+        f"losslib.{tool}.{name} has no entry"
+        for tool in book_api.TOOLS
+        for name in book_api.tool(tool)
+        if f"losslib.{tool}.{name}" not in written
+    ]
+    report(lost, "the library")
+
+
+def test_gaps_of_the_library_are_found(tmp_path):
+    for folder in ("api", "chapters"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "chapters" / "focal.html").touch()
+    (tmp_path / "genindex.html").touch()
+    page = tmp_path / "api" / "classification.html"
+    entry = '<dt class="sig sig-object py" id="losslib.focal_loss">{}'
+    page.write_text(entry.format(""), encoding="utf-8")
+    modules = {"focal": ["focal_loss", "poly_loss"]}
+    gaps = "\n".join(api_gaps(tmp_path, modules))
+    for words in (
+        "losslib.focal_loss has no link to its source",
+        "losslib.focal_loss has no link to chapters/focal.html",
+        "the index has no losslib.focal_loss",
+        "losslib.poly_loss has 0 entries",
+        "REGIONS",
+    ):
+        assert words in gaps
+    (tmp_path / "chapters" / "focal.html").unlink()
+    assert "its chapter is to come" in "\n".join(
+        api_gaps(tmp_path, modules)
+    )
+    page.write_text(entry.format("") * 2, encoding="utf-8")
+    assert "losslib.focal_loss has 2 entries" in "\n".join(
+        api_gaps(tmp_path, modules)
+    )
+
+
+def test_a_shown_source_leads_to_the_library(site):
+    """In a chapter, the name of a function whose source is shown is a link to its entry."""
+    public = {n for names in book_api.exported().values() for n in names}
+    shown = {
+        (path.stem, name)
+        for path in sorted((ROOT / "chapters").glob("*.ipynb"))
+        for name in re.findall(
+            r"\bsource\((?:losslib\.)?(\w+)\)",
+            path.read_text(encoding="utf-8"),
+        )
+        if name in public
+        and (site / "chapters" / f"{path.stem}.html").is_file()
+    }
+    assert shown, "no chapter shows a source"
+    lost = [
+        f"chapters/{chapter}.html shows the source of {name} without a link to its entry"
+        for chapter, name in sorted(shown)
+        if not re.search(
+            rf'<a class="api-link" href="\.\./api/\w+\.html#losslib\.{name}"',
+            (site / "chapters" / f"{chapter}.html").read_text("utf-8"),
+        )
+    ]
+    report(lost, "the library")
 
 
 @pytest.mark.parametrize("page", CHAPTERS)
