@@ -53,7 +53,6 @@ bench: $(READY) book
 
 mutate: $(READY)
 	@echo "==> One change at a time in losslib: do its tests notice? (an hour; the score goes to benchmarks/mutation.json)"
-	OMP_NUM_THREADS=1 $(BIN)/mutmut run
 	$(BIN)/python tools/mutation.py
 
 clean:

@@ -285,6 +285,26 @@ def against_scipy(scale: float, rounds: int) -> list[dict[str, Any]]:
     return found
 
 
+def passes(rounds: int) -> dict[str, float]:
+    """Time operations of PyTorch on a million numbers, on one thread, over a product."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    x, y, out = torch.randn(3, 1024, 1024)
+    above = x > 0
+    steps: dict[str, Step] = {
+        "product": lambda: torch.mul(x, y, out=out),
+        "absolute value": lambda: torch.abs(x, out=out),
+        "comparison": lambda: torch.gt(x, y, out=above),
+        "exponential": lambda: torch.exp(x, out=out),
+        "choice by a mask (where)": lambda: torch.where(
+            above, x, y, out=out
+        ),
+    }
+    medians = interleaved_medians(steps, rounds)
+    torch.set_num_threads(threads)
+    return {key: t / medians["product"] for key, t in medians.items()}
+
+
 def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rounds", type=int, default=15)
@@ -316,7 +336,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{key:12}{found[key]:6.2f}, aim {aim}: {verdict}")
     print(f"\n{'NumPy over SciPy':34}{'scipy ms':>10}{'ratio':>8}")
     numpy = against_scipy(options.scale, options.rounds)
-    return {"losses": rows, "means": found, "aims": AIMS, "scipy": numpy}
+    return {
+        "losses": rows,
+        "means": found,
+        "aims": AIMS,
+        "scipy": numpy,
+        "passes": passes(options.rounds),
+    }
 
 
 if __name__ == "__main__":
