@@ -415,3 +415,12 @@ def test_counts_that_are_none(backend, f, counts, words) -> None:
 )
 def test_options_out_of_range(backend, f, options, words) -> None:
     refuses(backend, f, (COUNTS,), options, words)
+
+
+def test_logit_adjustment_is_by_the_whole_prior_unless_told(
+    backend,
+) -> None:
+    counts = backend.array([90, 10])
+    np.testing.assert_allclose(
+        backend.numpy(logit_adjustment(counts)), np.log([0.9, 0.1])
+    )

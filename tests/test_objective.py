@@ -77,6 +77,13 @@ def test_penalties(backend, dtype) -> None:
         )
 
 
+def test_strength_of_a_penalty(backend) -> None:
+    x = backend.array(VALUES)
+    for penalty in (l1_penalty, l2_penalty):
+        assert backend.numpy(penalty(x)) == backend.numpy(penalty(x, 1.0))
+        assert backend.numpy(penalty(x, 0.0)) == 0.0
+
+
 def test_penalties_in_half_precision_do_not_overflow_on_the_way(
     backend,
 ) -> None:

@@ -231,6 +231,14 @@ def test_every_shape_of_the_variance(backend, shape) -> None:
     )
 
 
+def test_variance_without_the_last_of_three_axes(backend, rng) -> None:
+    x, y = rng.normal(size=(2, 2, 3, 4))
+    var = rng.random((2, 3)) + 1
+    agrees_with_pytorch(
+        backend, "float64", gaussian_nll_loss, [x, y, var], 2, {}
+    )
+
+
 def test_strides_do_not_matter() -> None:
     for case in CASES:
         loss, options = case.values

@@ -1,10 +1,10 @@
 """Change losslib in one place at a time, and see whether its tests notice.
 
 ``python tools/mutation.py`` lets mutmut change every module of losslib but the instruments of the
-book (`verify` and `style`), and runs against each change the tests that bear the module's name, on
-NumPy and PyTorch; JAX and `torch.compile` take long and run the same lines. The wording of
-error messages is left alone. What was found goes to ``benchmarks/mutation.json``; given modules
-are measured again, the others stay as they are.
+book (`verify` and `style`), and runs against each change the tests that bear the module's name and
+those of bad arguments, on NumPy and PyTorch; JAX and `torch.compile` take long and run the same
+lines. The wording of error messages is left alone. What was found goes to
+``benchmarks/mutation.json``; given modules are measured again, the others stay as they are.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ TESTS = {
     "_array": ["array", "multiclass", "binary", "margin", "vocabulary"],
     "objective": ["objective", "regression", "multiclass"],
 }
-DEFAULTS = "tests/test_errors.py::test_signature_is_that_of_pytorch"
 CONFIG = """
 [tool.mutmut]
 source_paths = ["losslib"]
@@ -58,7 +57,7 @@ def prepare(module: str) -> Path:
         )
     shutil.copy(ROOT / "conftest.py", folder)
     names = TESTS.get(module, [module])
-    tests = [f"tests/test_{name}.py" for name in names] + [DEFAULTS]
+    tests = [f"tests/test_{name}.py" for name in [*names, "errors"]]
     config = CONFIG.format(module=module, tests=tests)
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(settings + config, "utf-8")
