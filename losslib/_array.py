@@ -11,6 +11,7 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,6 +20,7 @@ Array: TypeAlias = Any
 """An array of NumPy, PyTorch or JAX. The three share no base class, so the type is open."""
 
 State = TypeVar("State")
+Loss = TypeVar("Loss", bound=Callable[..., Any])
 
 
 def library(x: Array) -> Any:
@@ -152,6 +154,24 @@ def relu(x: Array) -> Array:
     return library(x).where(x <= 0, 0.0, x)
 
 
+def remake_masks(loss: Loss) -> Loss:
+    """Have ``torch.compile`` make the masks of a loss again in its backward pass.
+
+    To store them in the forward pass takes it several times as long as all the rest of the loss.
+    """
+
+    @wraps(loss)
+    def compiled_or_not(*args: Any, **options: Any) -> Array:
+        torch = sys.modules.get("torch")
+        if torch is None or not torch.compiler.is_compiling():
+            return loss(*args, **options)
+        from torch.utils.checkpoint import checkpoint
+
+        return checkpoint(loss, *args, use_reentrant=False, **options)
+
+    return compiled_or_not  # type: ignore[return-value]
+
+
 def clip(x: Array, bound: float) -> Array:
     """Return x held between -bound and bound, where its slope is 0."""
     if hasattr(x, "detach"):
@@ -219,6 +239,18 @@ def one_hot(target: Array, x: Array) -> Array:
     xp, axis = library(x), class_axis(x)
     classes = along_classes(class_indices(x), x)
     return cast(xp.expand_dims(target, axis=axis) == classes, x.dtype)
+
+
+def listed_classes(labels: Array, listed: Array, x: Array) -> Array:
+    """Tell for each class of `x` whether it is among the listed ones of the labels ``(…, S)``."""
+    xp = library(x)
+    if hasattr(
+        x, "scatter_add"
+    ):  # compiled, S is C, and a comparison of all takes C·C
+        ones = cast(listed, x.dtype)
+        return xp.zeros_like(x).scatter_add(-1, labels, ones) > 0
+    same = labels[..., None] == class_indices(x)
+    return xp.any(same & listed[..., None], axis=-2)
 
 
 def along_classes(weight: Array, x: Array) -> Array:
@@ -361,10 +393,7 @@ def check_classification(
     """
     xp = namespace(input=input, target=target, **given(weight=weight))
     check_floating(input=input, **given(weight=weight))
-    if input.ndim == 0:
-        raise ValueError(
-            "input must have a class axis, shape (C,) or (N, C, d1, …), got shape ()"
-        )
+    check_vectors(input=input)
     axis = class_axis(input)
     n_classes = input.shape[axis]
     check_class_weight(weight, n_classes)

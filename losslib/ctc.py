@@ -18,11 +18,11 @@ from losslib._array import (
     library,
     lift,
     namespace,
-    pick,
     positions,
     seen,
     stop_gradient,
 )
+from losslib.logits import logsumexp
 from losslib.objective import Reduction, reduce
 
 IMPOSSIBLE = -1e30
@@ -116,28 +116,21 @@ def ctc_loss(
 def _log_likelihood(
     x: Array, labels: Array, frames: Array, lengths: Array, blank: int
 ) -> Array:
-    r"""Return the log-likelihood of each string, by the forward recursion.
+    r"""Return the log-likelihood of each string, by recursions from both ends at once.
 
-    It carries the probabilities of having spelled the first j = 0 … S labels so far, and of
-    standing on a blank, or on the last of those labels:
+    The forward recursion carries the probabilities of having spelled the first j = 0 … S labels
+    so far, and of standing on a blank, or on the last of those labels:
 
     .. math:: b'_j = (b_j + l_j)\,p(\text{blank}), \qquad
               l'_j = (l_j + b_{j-1} + l_{j-1}[y_{j-1}\ne y_j])\,p(y_j).
+
+    The backward one is the same for the mirrored string and time: it joins the batch, and half of
+    the steps are left.
     """
-    xp = library(x)
-    string = xp.concat(
-        [xp.full_like(lengths, blank)[:, None], labels], axis=1
-    )
+    xp, n = library(x), x.shape[1]
+    string = _both_strings(labels, lengths, blank)
     twice = string == xp.roll(string, -1, axis=1)
-    j, each_frame = positions(string, 1), (x.shape[0], *string.shape)
-    log_p = xp.take_along_axis(
-        x, xp.broadcast_to(string[None], each_frame), axis=2
-    )
-    log_p = xp.where(log_p < IMPOSSIBLE, IMPOSSIBLE, log_p)
-    # past its end, a sample emits blanks for free: all samples last T frames
-    running = (positions(x, 0)[:, None] < frames)[..., None]
-    blank_p = xp.where(running, log_p[..., :1], 0.0)
-    label_p = xp.where(running & (j > 0), log_p, IMPOSSIBLE)
+    blank_p, label_p = _emissions(x, string, frames)
 
     def step(
         state: tuple[Array, Array], row: tuple[Array, ...]
@@ -150,8 +143,70 @@ def _log_likelihood(
         return spelled + row[0], enters + row[1]
 
     zero = cast(xp.zeros_like(string), x.dtype)
-    start = xp.where(j == 0, zero, IMPOSSIBLE), zero + IMPOSSIBLE
-    return pick(_log_add(*fold(step, start, blank_p, label_p)), lengths)
+    first = positions(string, 1) == 0
+    start = xp.where(first, zero, IMPOSSIBLE), zero + IMPOSSIBLE
+    on_blank, on_label = fold(step, start, blank_p, label_p)
+    return _meet(on_blank, on_label, twice[:n], lengths)
+
+
+def _both_strings(labels: Array, lengths: Array, blank: int) -> Array:
+    """Return a blank and the labels of each sample, (2N, 1 + S): forwards, and then mirrored."""
+    xp = library(labels)
+    left = lengths[:, None] - 1 - positions(labels, 1)
+    mirrored = xp.take_along_axis(
+        labels, xp.where(left < 0, 0, left), axis=1
+    )
+    both = xp.concat([labels, mirrored])
+    blanks = xp.full_like(xp.concat([lengths, lengths]), blank)
+    return xp.concat([blanks[:, None], both], axis=1)
+
+
+def _emissions(
+    x: Array, string: Array, frames: Array
+) -> tuple[Array, Array]:
+    """Return the log-probabilities of a blank and of each label, frames from both ends inwards."""
+    xp = library(x)
+    if x.shape[0] % 2:
+        x = xp.concat([x, x[-1:]])
+    half = x.shape[0] // 2
+
+    def inwards(rows: Array) -> Array:
+        return xp.concat(
+            [rows[:half], xp.flip(rows[half:], axis=0)], axis=1
+        )
+
+    each_frame = xp.broadcast_to(string[None], (half, *string.shape))
+    log_p = xp.take_along_axis(inwards(x), each_frame, axis=2)
+    log_p = xp.where(log_p < IMPOSSIBLE, IMPOSSIBLE, log_p)
+    # past its end, a sample emits blanks for free: all samples last T frames
+    running = inwards(positions(x, 0)[:, None] < frames)[..., None]
+    is_label = positions(string, 1) > 0
+    blank_p = xp.where(running, log_p[..., :1], 0.0)
+    return blank_p, xp.where(running & is_label, log_p, IMPOSSIBLE)
+
+
+def _meet(
+    on_blank: Array, on_label: Array, twice: Array, lengths: Array
+) -> Array:
+    """Return the log-likelihoods from the states at both sides of the middle.
+
+    With j labels spelled on the left, the right has the others to spell, or one more: the label
+    that goes on across the middle.
+    """
+    xp, n = library(on_blank), twice.shape[0]
+    others = lengths[:, None] - positions(twice, 1)
+    none, others = others < 0, xp.where(others < 0, 0, others)
+    b, m = on_blank[:n], on_label[:n]
+    right_b = xp.take_along_axis(on_blank[n:], others, axis=1)
+    right_m = xp.take_along_axis(on_label[n:], others, axis=1)
+    apart = xp.where(twice, IMPOSSIBLE, right_m)
+    ways = [
+        b + _log_add(right_b, right_m),
+        m + _log_add(right_b, apart),
+        m + xp.roll(right_m, 1, axis=1),
+    ]
+    ways = [xp.where(none, IMPOSSIBLE, way) for way in ways]
+    return logsumexp(xp.concat(ways, axis=1), axis=1)
 
 
 def _log_add(x: Array, y: Array) -> Array:

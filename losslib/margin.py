@@ -20,10 +20,12 @@ from losslib._array import (
     first_where,
     library,
     lift,
+    listed_classes,
     namespace,
     one_hot,
     pick,
     relu,
+    remake_masks,
 )
 from losslib.information import _nats
 from losslib.logits import softplus
@@ -77,6 +79,7 @@ def zero_one_loss(
     return reduce(1 - right, reduction, like=input)
 
 
+@remake_masks
 def hinge_loss(
     input: Array, target: Array, *, reduction: Reduction = "mean"
 ) -> Array:
@@ -119,6 +122,7 @@ def hinge_loss(
     return reduce(relu(1 - _margin(input, target)), reduction, like=input)
 
 
+@remake_masks
 def squared_hinge_loss(
     input: Array, target: Array, *, reduction: Reduction = "mean"
 ) -> Array:
@@ -257,6 +261,7 @@ def logistic_loss(
     return reduce(loss, reduction, like=input)
 
 
+@remake_masks
 def multi_margin_loss(
     input: Array,
     target: Array,
@@ -326,6 +331,7 @@ def multi_margin_loss(
     return reduce(loss, reduction, like=input)
 
 
+@remake_masks
 def multilabel_margin_loss(
     input: Array, target: Array, *, reduction: Reduction = "mean"
 ) -> Array:
@@ -375,18 +381,12 @@ def multilabel_margin_loss(
         most = int(xp.max(xp.sum(cast(listed, xp.int64), axis=-1)))
         labels, listed = labels[..., :most], listed[..., :most]
     z, n = lift(scores), scores.shape[-1]
-    classes = class_indices(z)
-    right = xp.any(
-        (labels[..., None] == classes) & listed[..., None], axis=-2
-    )
+    wrong = ~listed_classes(labels, listed, z)
     score = xp.take_along_axis(z, labels, axis=-1)
     hinge = relu(1 - (score[..., :, None] - z[..., None, :]))
-    counts = listed[..., :, None] & ~right[..., None, :]
-    loss = (
-        xp.sum(xp.where(counts, hinge, xp.zeros_like(hinge)), axis=(-2, -1))
-        / n
-    )
-    return reduce(loss, reduction, like=input)
+    counts = listed[..., :, None] & wrong[..., None, :]
+    hinge = xp.where(counts, hinge, xp.zeros_like(hinge))
+    return reduce(xp.sum(hinge, axis=(-2, -1)) / n, reduction, like=input)
 
 
 def _margin(input: Array, target: Array) -> Array:

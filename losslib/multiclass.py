@@ -14,8 +14,8 @@ from losslib._array import (
     check_class_weight,
     check_classification,
     check_floating,
-    check_same_shape,
     check_unit_interval,
+    check_vectors,
     class_axis,
     given,
     library,
@@ -176,11 +176,10 @@ def _soft_cross_entropy(
     reduction: Reduction,
     label_smoothing: float,
 ) -> Array:
-    xp = namespace(input=input, target=target, **given(weight=weight))
-    check_floating(input=input, target=target, **given(weight=weight))
-    check_same_shape(input=input, target=target)
+    check_floating(input=input, **given(weight=weight))
+    check_vectors(input=input)
+    xp, axis = library(input), class_axis(input)
     check_unit_interval(target=target)
-    axis = class_axis(input)
     check_class_weight(weight, input.shape[axis])
     if ignore_index >= 0:
         raise ValueError(
@@ -199,9 +198,9 @@ def _soft_cross_entropy(
 
 
 def _holds_probabilities(input: Array, target: Array) -> bool:
-    xp = namespace(input=input, target=target)
     same_shape = tuple(target.shape) == tuple(input.shape)
-    return same_shape and bool(xp.isdtype(target.dtype, "real floating"))
+    floating = library(target).isdtype(target.dtype, "real floating")
+    return same_shape and bool(floating)
 
 
 def _margins(input: Array) -> tuple[Array, Array]:

@@ -11,10 +11,12 @@ from losslib._array import (
     lift,
     namespace,
     relu,
+    remake_masks,
 )
 from losslib.objective import Reduction, reduce
 
 
+@remake_masks
 def margin_ranking_loss(
     input1: Array,
     input2: Array,

@@ -16,11 +16,13 @@ from losslib._array import (
     lift,
     namespace,
     relu,
+    remake_masks,
     stop_gradient,
 )
 from losslib.objective import Reduction, reduce
 
 
+@remake_masks
 def hinge_embedding_loss(
     input: Array,
     target: Array,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import losslib
 from conftest import BY_DTYPE, JAX, LABEL_DTYPES, NUMPY, TORCH
 from losslib import _array
 
@@ -197,3 +198,50 @@ def test_check_axis(axis) -> None:
         ValueError, match=r"axis must be an axis of p, 2-dimensional, got"
     ):
         _array.check_axis(axis, p=np.ones((2, 3)))
+
+
+SIGNS = torch.tensor([[-1.0, -1, -1, 1], [1, 1, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (losslib.hinge_loss, SIGNS),
+        (losslib.squared_hinge_loss, SIGNS),
+        (losslib.hinge_embedding_loss, SIGNS),
+        (lambda x, y: losslib.margin_ranking_loss(x, -x, y), SIGNS),
+        (losslib.multi_margin_loss, torch.tensor([0, 3])),
+        (
+            losslib.multilabel_margin_loss,
+            torch.tensor([[0, -1, 0, 0], [3, 1, -1, 2]]),
+        ),
+    ],
+)
+def test_no_mask_is_stored_for_the_gradient_when_compiled(
+    compiled, loss, target
+) -> None:
+    x = torch.arange(-4.0, 4.0).reshape(2, 4).requires_grad_()
+    stored = []
+
+    def keep(x):
+        stored.append(x.dtype)
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        compiled(loss)(x, target).backward()
+    assert stored
+    assert torch.bool not in stored
+    expected = torch.autograd.grad(loss(x, target), x)[0]
+    torch.testing.assert_close(x.grad, expected)
+
+
+def test_listed_classes(backend) -> None:
+    labels = np.array([[2, 0, 2], [1, 1, 0]])
+    listed = np.array([[True, False, True], [True, True, False]])
+    got = _array.listed_classes(
+        backend.array(labels),
+        backend.array(listed),
+        backend.array(np.zeros((2, 3))),
+    )
+    expected = [[False, False, True], [False, True, False]]
+    assert backend.numpy(got).tolist() == expected

@@ -76,6 +76,10 @@ def test_against_scipy(backend, rng) -> None:
 def test_against_scikit_learn(backend, rng) -> None:
     counts = rng.integers(0, 9, (4, 3))
     got = mutual_information(backend.array(counts / counts.sum()))
+    bits = mutual_information(backend.array(counts / counts.sum()), base=2)
+    np.testing.assert_allclose(
+        backend.numpy(bits), backend.numpy(got) / np.log(2), rtol=1e-14
+    )
     expected = sklearn.metrics.mutual_info_score(
         None, None, contingency=counts
     )
@@ -129,6 +133,10 @@ def test_axes_and_dtypes(backend, dtype, rng) -> None:
     np.testing.assert_allclose(
         backend.numpy(got), mutual_information(joint), atol=ROUND_OFF[dtype]
     )
+    got = brier_score(
+        backend.array([[0.25, 0.75]], dtype), backend.array([0])
+    )
+    assert (backend.dtype_of(got), float(got)) == (dtype, 1.125)
     got = self_information(backend.array(0.25, dtype), base=2)
     assert (backend.dtype_of(got), float(got)) == (dtype, 2.0)
 
@@ -350,7 +358,7 @@ def test_brier_score_is_a_squared_error(rng) -> None:
     np.testing.assert_allclose(brier_score(p, t), expected, rtol=1e-12)
 
 
-def test_traced(compiled, rng) -> None:
+def test_compiled_and_traced(compiled, rng) -> None:
     p, q = rng.dirichlet(np.ones(4), 3), rng.dirichlet(np.ones(4), 3)
     t = np.array([0, 3, 1])
 

@@ -310,7 +310,7 @@ def test_two_sides_of_the_sigmoid(x) -> None:
     )
 
 
-def test_traced(compiled) -> None:
+def test_compiled_and_traced(compiled) -> None:
     z = np.linspace(-3.0, 3.0, 12).reshape(4, 3)
     expected = log_softmax(z) + softplus(z) + sigmoid(z)
 

@@ -35,6 +35,10 @@ from losslib import (
 )
 
 WEIGHT = np.array([0.5, 2.0, 1.25])
+Z, P = (
+    np.arange(6.0).reshape(2, 3),
+    np.array([[0.0, 0.25, 0.75], [1, 0, 0]]),
+)
 OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "weight": {"weight": WEIGHT},
@@ -236,6 +240,53 @@ def test_ignored_samples_may_hold_anything(backend, rng) -> None:
     np.testing.assert_allclose(
         backend.numpy(f(backend.array(bad))), expected
     )
+
+
+def test_the_only_class_may_be_ignored(backend) -> None:
+    z, t = backend.array(np.array([[2.0], [3.0]])), np.array([-100, 0])
+    for loss, expected in [(cross_entropy, [0, 0]), (nll_loss, [0, -3])]:
+        for weight in (None, backend.array(np.array([1.0]))):
+            got = loss(z, backend.array(t), weight, reduction="none")
+            np.testing.assert_array_equal(backend.numpy(got), expected)
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "options", "message"),
+    [
+        (
+            TypeError,
+            (Z, torch.tensor(P)),
+            {},
+            "target .*same array library",
+        ),
+        (
+            TypeError,
+            (Z, P, torch.ones(3)),
+            {},
+            "weight .*same array library",
+        ),
+        (TypeError, (Z.astype(int), P), {}, "input .*real floating.*int64"),
+        (
+            TypeError,
+            (Z, P, np.ones(3, int)),
+            {},
+            "weight .*real floating.*int64",
+        ),
+        (ValueError, (Z, P, np.ones(2)), {}, r"weight .*\(3,\).*\(2,\)"),
+        (ValueError, (Z[0, 0], P[0, 0]), {}, r"input .*axis.*\(\)"),
+        (ValueError, (Z, 2 * P), {}, r"target .*\[0, 1\].*"),
+        (ValueError, (Z, P), {"ignore_index": 0}, "ignore_index .*got 0"),
+        (
+            TypeError,
+            (Z, P.astype(complex)),
+            {},
+            "target .*integer.*complex",
+        ),
+    ],
+)
+def test_bad_class_probabilities(kind, arguments, options, message) -> None:
+    with pytest.raises(kind, match=message):
+        cross_entropy(*arguments, **options)
 
 
 def test_strides_and_flags_do_not_matter(rng) -> None:

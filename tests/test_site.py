@@ -192,12 +192,9 @@ class Visit:
             viewport={"width": width, "height": 900},
             java_script_enabled=javascript,
             reduced_motion="reduce",
+            color_scheme=theme,
         )
         self.page = self.context.new_page()
-        if javascript:
-            self.page.add_init_script(
-                f"if (!localStorage.getItem('theme')) {{ localStorage.setItem('mode', '{theme}'); localStorage.setItem('theme', '{theme}'); }}"
-            )
         self.page.on(
             "console",
             lambda m: (
