@@ -392,6 +392,12 @@ def test_options_out_of_range(backend, name, option, words) -> None:
             ValueError,
             r"input must have at least one class, got shape \(4, 0\)",
         ),
+        (
+            "multilabel_margin_loss",
+            {"input": Z[0, :0], "target": T[:0]},
+            ValueError,
+            r"input must have at least one class, got shape \(0,\)",
+        ),
     ],
 )
 def test_the_rest(backend, name, changes, error, words) -> None:

@@ -238,6 +238,31 @@ def test_every_target_dtype(backend, loss, dtype) -> None:
     np.testing.assert_allclose(backend.numpy(got), loss(z, y), rtol=1e-14)
 
 
+@pytest.mark.parametrize("loss", INDEXED)
+def test_a_label_to_ignore_need_be_no_class(backend, loss) -> None:
+    t = backend.array(np.array([-7, 0]))
+    z = backend.array(np.array([[1.0, 2.0], [3.0, 1.0]]))
+    got = loss(z, t, ignore_index=-7, reduction="none")
+    alone = loss(z[1:], t[1:], reduction="none")
+    expected = [0.0, float(alone[0])]
+    np.testing.assert_array_equal(backend.numpy(got), expected)
+    got = loss(z[:, :1], t, ignore_index=-7, reduction="none")  # one class
+    np.testing.assert_array_equal(backend.numpy(got), [0.0, 0.0])
+
+
+def test_asymmetric_loss_of_a_share(backend) -> None:
+    """A probability as target mixes the costs of both labels; infinite logits cost one of them."""
+    f = partial(asymmetric, reduction="none")
+    z = backend.array([-2.0, 0.5, 3.0])
+    ones, zeros = backend.array([1.0] * 3), backend.array([0.0] * 3)
+    got = backend.numpy(f(z, 0.3 * ones))
+    expected = 0.3 * f(z, ones) + 0.7 * f(z, zeros)
+    np.testing.assert_allclose(got, backend.numpy(expected), rtol=1e-14)
+    surely = backend.array([-np.inf, np.inf])
+    got = f(surely, backend.array([0.0, 1.0]), clip=0.0)
+    np.testing.assert_array_equal(backend.numpy(got), [0.0, 0.0])
+
+
 @pytest.mark.parametrize("loss", [focal, sigmoid_focal, poly, asymmetric])
 def test_over_no_sample(backend, loss) -> None:
     z, y = (backend.array(x) for x in problem(loss, (0, 3)))

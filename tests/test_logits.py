@@ -104,6 +104,21 @@ def test_gradients_against_pytorch(differentiable, f, rng) -> None:
     np.testing.assert_allclose(got, leaf.grad, rtol=1e-12, atol=1e-15)
 
 
+def test_slopes_at_zero(differentiable) -> None:
+    zero = differentiable.array([0.0, -0.0])
+    for f, slope in [(sigmoid, 0.25), (softplus, 0.5), (log_sigmoid, 0.5)]:
+        got = differentiable.gradient(f, zero)
+        np.testing.assert_array_equal(got, [slope, slope])
+
+
+@pytest.mark.parametrize("f", ALONG_AXIS, ids=lambda f: f.__name__)
+def test_a_row_far_below_another_is_on_its_own(backend, f) -> None:
+    z = np.array([[1e4, 1e4 - 1], [3.0, 2.0], [-1e4, -1e4 - 1]])
+    got = backend.numpy(f(backend.array(z), -1))
+    alone = [backend.numpy(f(backend.array(row), -1)) for row in z]
+    np.testing.assert_array_equal(got, alone)
+
+
 @pytest.mark.parametrize(
     "f", [*ALONG_AXIS, *ELEMENTWISE], ids=lambda f: f.__name__
 )
