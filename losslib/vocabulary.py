@@ -12,7 +12,6 @@ import math
 from losslib._array import (
     Array,
     check_class_indices,
-    check_class_weight,
     check_floating,
     check_unit_interval,
     given,
@@ -112,7 +111,6 @@ def linear_cross_entropy(
         **given(linear_bias=linear_bias, weight=weight),
     )
     _check_layer(input, linear_weight, linear_bias)
-    check_class_weight(weight, linear_weight.shape[0])
     t = _check_target(input, linear_weight, target, ignore_index)
     ignored = -100 if ignore_index is None else ignore_index
     outputs, x = tuple(linear_weight.shape[:-1]), lift(input)

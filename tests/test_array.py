@@ -124,6 +124,8 @@ def test_logarithms_reach_minus_infinity_in_silence(backend, f) -> None:
 
 
 def test_quotient_of_nothing_is_nan(backend) -> None:
+    one = _array.quotient(backend.array(1.0), backend.array(0.0))
+    assert backend.numpy(one) == np.inf
     assert np.isnan(backend.numpy(_array.quotient(backend.array(0.0), 0)))
 
 
@@ -198,6 +200,45 @@ def test_check_axis(axis) -> None:
         ValueError, match=r"axis must be an axis of p, 2-dimensional, got"
     ):
         _array.check_axis(axis, p=np.ones((2, 3)))
+
+
+def test_relu_and_clip(backend) -> None:
+    x = backend.array([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, np.inf])
+    got = backend.numpy(_array.relu(x))
+    np.testing.assert_array_equal(got, [0, 0, 0, 0, 0.5, 1, 3, np.inf])
+    got = backend.numpy(_array.clip(x, 2.0))
+    np.testing.assert_array_equal(got, [-2, -1, -0.5, 0, 0.5, 1, 2, 2])
+
+
+def test_slopes_of_relu_and_clip(differentiable) -> None:
+    x = differentiable.array([-3.0, -0.5, 0.0, 0.5, 3.0])
+    slope = differentiable.gradient(_array.relu, x)
+    np.testing.assert_array_equal(slope, [0, 0, 0, 1, 1])
+    slope = differentiable.gradient(lambda x: _array.clip(x, 2.0), x)
+    np.testing.assert_array_equal(slope, [0, 1, 1, 1, 0])
+
+
+def test_fold(backend) -> None:
+    rows = backend.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    factor = backend.array([2.0, 10.0, 1.0])
+    start = backend.array([100.0, 0.0])
+    got = _array.fold(
+        lambda s, row: row[1] * s + row[0], start, rows, factor
+    )
+    np.testing.assert_array_equal(backend.numpy(got), [2018.0, 30.0])
+
+
+def test_what_is_made_for_a_tensor_lies_on_its_device() -> None:
+    x = torch.empty(2, 3, device="meta")
+    assert _array.positions(x, 1).device == x.device
+    got = _array.indices([2, 0], x)
+    assert (got.device, got.dtype) == (x.device, torch.int64)
+
+
+def test_zero_is_not_negative(backend) -> None:
+    _array.check_not_negative(x=backend.array([0.0, 1.0]))
+    with pytest.raises(ValueError, match=r"^x .*-0.5 at position \(1,\)"):
+        _array.check_not_negative(x=backend.array([0.0, -0.5]))
 
 
 SIGNS = torch.tensor([[-1.0, -1, -1, 1], [1, 1, 1, 1]])

@@ -302,6 +302,11 @@ def test_the_gradient_scales_and_the_graph_can_be_kept() -> None:
         ((X, W[0], T), {}, r"linear_weight .*\(5,\)"),
         ((X, W[:, :4], T), {}, r"linear_weight .*5 features.*\(4, 4\)"),
         ((X, W[:0], T), {}, r"linear_weight .*one class.*\(0, 5\)"),
+        (
+            (X, np.empty((4, 0, 5)), T),
+            {},
+            r"linear_weight .*one class.*\(4, 0, 5\)",
+        ),
         ((X[0], W[:, None], T[0]), {}, r"input .*\(N, F\).*\(5,\)"),
         ((X, W, T[:3]), {}, r"target .*\(7,\).*got \(3,\)"),
         ((X, W, T + 1), {}, r"target .*0 … 3.*got 4 at position \(3,"),
@@ -317,6 +322,25 @@ def test_the_gradient_scales_and_the_graph_can_be_kept() -> None:
 )
 def test_mistakes_are_named(backend, args, options, words) -> None:
     refuses(backend, linear_cross_entropy, args, options, words)
+
+
+def test_a_label_to_ignore_need_be_no_class(backend) -> None:
+    x, w = backend.array(X), backend.array(W)
+    t = np.where(T == 1, -7, T)
+    for reduction in REDUCTIONS:
+        got, expected = (
+            linear_cross_entropy(
+                x,
+                w,
+                backend.array(labels),
+                ignore_index=ignored,
+                reduction=reduction,
+            )
+            for labels, ignored in [(t, -7), (T, 1)]
+        )
+        np.testing.assert_array_equal(
+            backend.numpy(got), backend.numpy(expected)
+        )
 
 
 def test_another_dtype_is_refused(backend) -> None:
