@@ -25,7 +25,7 @@ from losslib._array import (
     namespace,
     stop_gradient,
 )
-from losslib.logits import minus_abs, softplus
+from losslib.logits import softplus
 from losslib.objective import Reduction, reduce
 
 
@@ -144,8 +144,9 @@ def binary_cross_entropy_with_logits(
     check_unit_interval(target=target)
     z = lift(input)
     y = cast(target, z.dtype)
-    positive = y if pos_weight is None else y * cast(pos_weight, z.dtype)
-    loss = bernoulli_nll(z, positive, 1 - y)
+    if pos_weight is not None:
+        pos_weight = cast(pos_weight, z.dtype)
+    loss = bernoulli_nll(z, y, pos_weight)
     return reduce(_weighted(loss, weight), reduction, like=input)
 
 
@@ -193,14 +194,20 @@ def soft_margin_loss(
     )
 
 
-def bernoulli_nll(z: Array, positive: Array, negative: Array) -> Array:
-    """Return positive · softplus(-z) + negative · softplus(z), to all digits of both.
+def bernoulli_nll(
+    z: Array, y: Array, pos_weight: Array | None = None
+) -> Array:
+    """Return pos_weight · y · softplus(-z) + (1 - y) · softplus(z), to all digits of both.
 
     Each softplus is the tail log(1 + exp(-|z|)), and |z| besides if z is on its wrong side.
     """
-    xp = library(z)
-    low, above = minus_abs(z), cast(z > 0, z.dtype)
+    xp, above = library(z), cast(z > 0, z.dtype)
+    side = 1 - 2 * above
+    low = z * side  # -|z|
     tail = log1p(xp.exp(low))
+    if pos_weight is None:
+        return tail - _times(above + side * y, low, xp)
+    positive, negative = y * pos_weight, 1 - y
     wrong = (1 - above) * positive + above * negative
     return (positive + negative) * tail - _times(wrong, low, xp)
 

@@ -85,7 +85,7 @@ def multilabel_soft_margin_loss(
     check_broadcasts(tuple(input.shape), **given(weight=weight))
     z = lift(input)
     y = cast(target, z.dtype)
-    loss = bernoulli_nll(z, y, 1 - y)
+    loss = bernoulli_nll(z, y)
     if weight is not None:
         loss = cast(weight, z.dtype) * loss
     return reduce(xp.mean(loss, axis=-1), reduction, like=input)
