@@ -11,6 +11,7 @@ moment of the machine hits all of them, and medians are compared.
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
-from bench_losses import interleaved_medians, step
+from bench_losses import KEPT, interleaved_medians, step
 
 import losslib
 
@@ -92,13 +93,14 @@ def highest(forget: bool = False) -> int:
 
 
 def peak_elsewhere(name: str, small: bool, device: str) -> int:
-    """Return `peak`, measured by a fresh process."""
+    """Return `peak`, measured by a fresh process with the system's own way to give memory back."""
     command = [sys.executable, __file__, "--peak", name, "--device", device]
     done = subprocess.run(
         command + ["--small"] * small,
         check=True,
         capture_output=True,
         text=True,
+        env={k: v for k, v in os.environ.items() if k not in KEPT},
     )
     return int(done.stdout)
 

@@ -21,6 +21,7 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main() -> None:
+    bench_losses.keep_memory()
     options = bench_losses.parser().parse_args()
     found = bench_losses.run(options)
     found["vocabulary"] = bench_vocabulary.results(

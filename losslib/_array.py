@@ -147,6 +147,15 @@ def xlogy(x: Array, y: Array) -> Array:
     return xp.where(absent, 0.0, x * log(xp.where(absent, 1.0, y)))
 
 
+def times(share: Array, x: Array) -> Array:
+    """Return share · x, and 0 wherever `share` is 0 and `x` is minus infinity."""
+    xp = library(x)
+    total = xp.sum(x)
+    if concrete(total) and bool(total > -math.inf):
+        return share * x
+    return share * xp.where((share == 0) & (x == -math.inf), 0.0, x)
+
+
 def relu(x: Array) -> Array:
     """Return x where it is above 0, else 0; the slope at 0 is 0."""
     if hasattr(x, "relu"):

@@ -5,7 +5,6 @@ The chapter *Binary cross-entropy* derives the three functions and reads this fi
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from losslib._array import (
@@ -16,7 +15,6 @@ from losslib._array import (
     check_real,
     check_same_shape,
     check_unit_interval,
-    concrete,
     given,
     library,
     lift,
@@ -24,6 +22,7 @@ from losslib._array import (
     log1p,
     namespace,
     stop_gradient,
+    times,
 )
 from losslib.logits import softplus
 from losslib.objective import Reduction, reduce
@@ -206,10 +205,10 @@ def bernoulli_nll(
     low = z * side  # -|z|
     tail = log1p(xp.exp(low))
     if pos_weight is None:
-        return tail - _times(above + side * y, low, xp)
+        return tail - times(above + side * y, low)
     positive, negative = y * pos_weight, 1 - y
     wrong = (1 - above) * positive + above * negative
-    return (positive + negative) * tail - _times(wrong, low, xp)
+    return (positive + negative) * tail - times(wrong, low)
 
 
 def _check_binary(
@@ -227,11 +226,3 @@ def _check_binary(
 
 def _weighted(loss: Array, weight: Array | None) -> Array:
     return loss if weight is None else loss * cast(weight, loss.dtype)
-
-
-def _times(share: Array, low: Array, xp: Any) -> Array:
-    """Return share · low, with 0 · -infinity = 0."""
-    total = xp.sum(low)
-    if concrete(total) and bool(total > -math.inf):
-        return share * low
-    return share * xp.where((share == 0) & (low == -math.inf), 0.0, low)

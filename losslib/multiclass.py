@@ -5,8 +5,6 @@ The chapter *Cross-entropy* derives both functions from identity (M) and reads t
 
 from __future__ import annotations
 
-import math
-
 from losslib._array import (
     Array,
     along_classes,
@@ -23,6 +21,7 @@ from losslib._array import (
     log,
     namespace,
     pick,
+    times,
 )
 from losslib.logits import below_max
 from losslib.objective import Reduction, reduce
@@ -191,8 +190,7 @@ def _soft_cross_entropy(
         y = (1 - label_smoothing) * y + label_smoothing / input.shape[axis]
     if weight is not None:
         y = y * along_classes(cast(weight, y.dtype), y)
-    absent = (y == 0) & (margins == -math.inf)  # 0·log 0 = 0
-    pull = y * xp.where(absent, 0.0, margins)
+    pull = times(y, margins)  # 0·log 0 = 0
     loss = xp.sum(y, axis=axis) * log_sum - xp.sum(pull, axis=axis)
     return reduce(loss, reduction, like=input)
 
