@@ -253,9 +253,7 @@ def one_hot(target: Array, x: Array) -> Array:
 def listed_classes(labels: Array, listed: Array, x: Array) -> Array:
     """Tell for each class of `x` whether it is among the listed ones of the labels ``(…, S)``."""
     xp = library(x)
-    if hasattr(
-        x, "scatter_add"
-    ):  # compiled, S is C, and a comparison of all takes C·C
+    if hasattr(x, "scatter_add"):  # compiled, S is C: to compare takes C·C
         ones = cast(listed, x.dtype)
         return xp.zeros_like(x).scatter_add(-1, labels, ones) > 0
     same = labels[..., None] == class_indices(x)
