@@ -9,11 +9,11 @@ NB ?=
 .PHONY: book test refresh lab serve bench mutate clean
 .DELETE_ON_ERROR:
 
-$(READY): requirements.txt pyproject.toml
+$(READY): requirements.txt pyproject.toml equalsign/pyproject.toml book/pyproject.toml
 	@echo "==> Setting up $(VENV): everything pinned in requirements.txt (once; some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar on -r requirements.txt
-	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable . --editable ./equalsign --editable ./book
 	@touch $@
 
 book: $(READY)
@@ -27,18 +27,18 @@ test: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@echo "==> 2/5 losslib: its tests and the examples in its docstrings"
-	$(BIN)/python -m pytest -n 2 losslib tests --ignore=tests/test_book.py --ignore=tests/test_site.py
+	$(BIN)/python -m pytest -n 2 losslib equalsign/src tests/losslib tests/equalsign tests/book/test_figures.py
 	@echo "==> 3/5 Every cell of every notebook, run again and compared with its stored output"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --nbval chapters
 	@echo "==> 4/5 The gates: the book cannot lie silently"
-	$(BIN)/python -m pytest tests/test_book.py
+	$(BIN)/python -m pytest tests/book/test_gates.py
 	@echo "==> 5/5 The site: built with warnings as errors, then opened in a real browser"
 	$(MAKE) --no-print-directory book
-	$(BIN)/python -m pytest -n 2 tests/test_site.py
+	$(BIN)/python -m pytest -n 2 tests/book/test_site.py
 	@echo "==> All of it passed: every equals sign ran"
 
 refresh: $(READY)
-	$(BIN)/python tools/refresh.py $(NB)
+	$(BIN)/python -m book.refresh $(NB)
 
 lab: $(READY)
 	$(BIN)/jupyter lab chapters
@@ -53,7 +53,7 @@ bench: $(READY) book
 
 mutate: $(READY)
 	@echo "==> One change at a time in losslib: do its tests notice? (an hour; the score goes to benchmarks/mutation.json)"
-	$(BIN)/python tools/mutation.py
+	$(BIN)/python -m book.mutation
 
 clean:
 	rm -rf _build mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -80,6 +80,8 @@ from losslib.smoothing import (
 )
 from losslib.vocabulary import linear_cross_entropy
 
+__version__ = "0.1.0"
+
 __all__ = [
     "a_softmax_loss",
     "arcface_loss",

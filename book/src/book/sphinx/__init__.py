@@ -1,0 +1,1 @@
+"""What the book adds to Sphinx: see the README beside this file."""

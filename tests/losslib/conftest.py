@@ -1,0 +1,83 @@
+"""Fixtures of the tests of losslib, and the table of what was compared with PyTorch."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.register_assert_rewrite("harness")
+
+from harness import BACKENDS, JAX, TORCH, Backend  # noqa: E402
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda b: b.name)
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture(params=[TORCH, JAX], ids=lambda b: b.name)
+def differentiable(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(20240229)
+
+
+@pytest.fixture
+def compiled() -> Iterator[Callable[..., Any]]:
+    """Yield ``torch.compile(fullgraph=True)``, with a clean slate before and after."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "`torch.jit.script_method`", DeprecationWarning
+        )
+        import torch._inductor.compile_fx  # warns of itself when it is first imported
+    torch.compiler.reset()
+    yield lambda f: torch.compile(f, fullgraph=True)
+    torch.compiler.reset()
+
+
+PEERS = ["sample", "reference", "module", "criterion", "function", "error"]
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what tests left under ``record_property("peers", (loss, counts))``.
+
+    A row for each loss: how many inputs of each source were compared, or refused with a message,
+    and their share in what PyTorch ships, which was counted before anything was compared.
+    """
+    rows: dict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for key, value in report.user_properties:
+                if key == "peers":
+                    rows[value[0]].update(value[1])
+    if not rows:
+        return
+    write = terminalreporter.write_line
+    terminalreporter.section("PyTorch's own test material")
+    heads = [*PEERS, "gradients", "done"]
+    write(f"{'':34}" + "".join(f"{head:>10}" for head in heads))
+    rows = dict(sorted(rows.items()))
+    rows["all"] = sum(rows.values(), Counter())
+    for name, counts in rows.items():
+        reasons = {k: n for k, n in counts.items() if ": " in k}
+        done = sum(counts[source] for source in PEERS) + sum(
+            n for k, n in reasons.items() if k.startswith("taken")
+        )
+        shipped = counts["shipped"] + counts["bad"]
+        share = 100 * done // shipped if shipped else 0
+        write(
+            f"{name:34}"
+            + "".join(f"{counts[head]:10}" for head in heads[:-1])
+            + f"{share:8} %"
+        )
+        if name != "all":
+            for reason, n in reasons.items():
+                write(f"    of these {n} {reason}")

@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+import losslib
+from harness import BY_DTYPE, JAX, LABEL_DTYPES, NUMPY, TORCH
+from losslib import _array
+
+
+def test_import_brings_in_neither_torch_nor_jax() -> None:
+    code = "import losslib, sys; print(*(m for m in ('torch', 'jax') if m in sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == []
+
+
+def test_jax_as_it_comes_is_without_warnings() -> None:
+    """By default JAX has no int64 and no float64, and warns whoever asks for them."""
+    code = """
+import warnings; warnings.simplefilter("error")
+import jax, jax.numpy as jnp, losslib
+z, t, y = jnp.ones((2, 3)), jnp.array([1, 2]), jnp.full((2, 3), 0.5)
+for loss in (losslib.cross_entropy, losslib.nll_loss):
+    print(loss(z, t, jnp.ones(3)).dtype, end=" ")
+print(losslib.brier_score(z / 3, t).dtype, losslib.binary_cross_entropy(y, y).dtype)
+"""
+    environment = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout.split() == ["float32"] * 4
+
+
+def test_namespace(backend) -> None:
+    x = backend.array([1.0])
+    assert _array.namespace(x=x, y=x) is _array.library(x)
+    with pytest.raises(TypeError, match=r"y must be an array .*got float"):
+        _array.namespace(x=x, y=1.0)
+    with pytest.raises(
+        TypeError, match=r"y must be an array .*got NoneType"
+    ):
+        _array.namespace(x=x, y=None)
+    other = (NUMPY if backend is not NUMPY else TORCH).array([1.0])
+    with pytest.raises(
+        TypeError, match=r"y must come from the same array library as x"
+    ):
+        _array.namespace(x=x, y=other)
+
+
+@pytest.mark.parametrize(
+    "thing", [torch.float32, torch.nn.Linear, torch, "x", 1, None, [1.0]]
+)
+def test_what_is_no_array(thing) -> None:
+    assert not _array.is_array(thing)
+
+
+def test_subclasses_of_tensors_are_arrays() -> None:
+    class Mine(torch.Tensor):
+        pass
+
+    assert _array.is_array(torch.ones(2).as_subclass(Mine))
+    assert _array.is_array(torch.nn.Parameter(torch.ones(2)))
+
+
+def test_concrete() -> None:
+    seen = []
+
+    def look(x):
+        seen.append(_array.concrete(x))
+        return x
+
+    for backend in (NUMPY, TORCH, JAX):
+        assert _array.concrete(backend.array([1.0]))
+    jax.jit(look)(jnp.ones(2))
+    jax.vmap(look)(jnp.ones(2))
+    torch.func.vmap(look)(torch.ones(2))
+    look(torch.ones(2, device="meta"))
+    assert seen == [False] * 4
+
+
+def test_cast_of_the_same_dtype_is_the_array_itself(backend) -> None:
+    x = backend.array([1.0], "float32")
+    assert _array.cast(x, x.dtype) is x
+    assert (
+        backend.dtype_of(_array.cast(x, backend.array([1]).dtype))
+        == "int64"
+    )
+
+
+@pytest.mark.parametrize(("backend", "dtype"), BY_DTYPE)
+def test_lift(backend, dtype) -> None:
+    lifted = backend.dtype_of(_array.lift(backend.array([1.0], dtype)))
+    assert lifted == ("float32" if "16" in dtype else dtype)
+
+
+def test_stop_gradient(differentiable) -> None:
+    x = differentiable.array([2.0, 3.0])
+    gradient = differentiable.gradient(
+        lambda x: x * _array.stop_gradient(x), x
+    )
+    np.testing.assert_array_equal(gradient, [2.0, 3.0])
+
+
+@pytest.mark.parametrize("f", [_array.log, _array.log1p])
+def test_logarithms_reach_minus_infinity_in_silence(backend, f) -> None:
+    x = [0.0, 1.0, 2.0] if f is _array.log else [-1.0, 0.0, 1.0]
+    got = backend.numpy(f(backend.array(x)))
+    np.testing.assert_allclose(got, [-np.inf, 0.0, np.log(2.0)], rtol=1e-15)
+
+
+def test_quotient_of_nothing_is_nan(backend) -> None:
+    one = _array.quotient(backend.array(1.0), backend.array(0.0))
+    assert backend.numpy(one) == np.inf
+    assert np.isnan(backend.numpy(_array.quotient(backend.array(0.0), 0)))
+
+
+def test_xlogy(backend) -> None:
+    x, y = [0.0, 0.0, 0.5, 1.0], [0.0, np.inf, 0.0, np.e]
+    got = backend.numpy(_array.xlogy(backend.array(x), backend.array(y)))
+    np.testing.assert_allclose(got, [0.0, 0.0, -np.inf, 1.0], rtol=1e-15)
+
+
+def test_xlogy_has_no_gradient_where_x_is_zero(differentiable) -> None:
+    make = differentiable.array
+    x, y = [0.0, 0.5], [0.0, 0.25]
+    by_y = differentiable.gradient(
+        lambda y: _array.xlogy(make(x), y), make(y)
+    )
+    by_x = differentiable.gradient(
+        lambda x: _array.xlogy(x, make(y)), make(x)
+    )
+    np.testing.assert_allclose(by_y, [0.0, 2.0])
+    np.testing.assert_allclose(by_x, [0.0, np.log(0.25)])
+
+
+@pytest.mark.parametrize("dtype", LABEL_DTYPES)
+def test_labels_of_any_integer_dtype(backend, dtype) -> None:
+    x = backend.array(np.arange(600.0).reshape(3, 200))
+    labels = [
+        1,
+        100,
+        127 if dtype == "int8" else 156,
+    ]  # 156 is -100 in eight bits
+    _, target = _array.check_classification(x, backend.array(labels, dtype))
+    picked = backend.numpy(_array.pick(x, target))
+    np.testing.assert_array_equal(picked, [1.0, 300.0, 400.0 + labels[2]])
+    hot = backend.numpy(_array.one_hot(target, x))
+    assert hot.sum() == 3
+    np.testing.assert_array_equal(hot.argmax(1), labels)
+
+
+def test_along_classes() -> None:
+    weight = np.ones(3)
+    for shape in [(3,), (2, 3), (2, 3, 4, 5)]:
+        assert _array.along_classes(weight, np.ones(shape)).ndim == len(
+            shape
+        )
+        assert (
+            _array.along_classes(weight, np.ones(shape)) * np.ones(shape)
+        ).shape == shape
+
+
+@pytest.mark.parametrize(
+    "value", [-1e-9, 1 + 1e-9, np.nan, np.inf, -np.inf]
+)
+def test_check_unit_interval(backend, value) -> None:
+    _array.check_unit_interval(
+        p=backend.array([0.0, 1.0, -0.0]), q=backend.array([])
+    )
+    _array.check_unit_interval(
+        p=backend.array([True, False]), q=backend.array([0, 1])
+    )
+    with pytest.raises(
+        ValueError, match=r"q must hold probabilities .* at position \(1,\)"
+    ):
+        _array.check_unit_interval(
+            p=backend.array([0.5]), q=backend.array([0.0, value])
+        )
+
+
+@pytest.mark.parametrize("axis", [2, -3, None, "0", 1.0])
+def test_check_axis(axis) -> None:
+    _array.check_axis(-2, p=np.ones((2, 3)))
+    with pytest.raises(
+        ValueError, match=r"axis must be an axis of p, 2-dimensional, got"
+    ):
+        _array.check_axis(axis, p=np.ones((2, 3)))
+
+
+def test_relu_and_clip(backend) -> None:
+    x = backend.array([-3.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0, np.inf])
+    got = backend.numpy(_array.relu(x))
+    np.testing.assert_array_equal(got, [0, 0, 0, 0, 0.5, 1, 3, np.inf])
+    got = backend.numpy(_array.clip(x, 2.0))
+    np.testing.assert_array_equal(got, [-2, -1, -0.5, 0, 0.5, 1, 2, 2])
+
+
+def test_slopes_of_relu_and_clip(differentiable) -> None:
+    x = differentiable.array([-3.0, -0.5, 0.0, 0.5, 3.0])
+    slope = differentiable.gradient(_array.relu, x)
+    np.testing.assert_array_equal(slope, [0, 0, 0, 1, 1])
+    slope = differentiable.gradient(lambda x: _array.clip(x, 2.0), x)
+    np.testing.assert_array_equal(slope, [0, 1, 1, 1, 0])
+
+
+def test_fold(backend) -> None:
+    rows = backend.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    factor = backend.array([2.0, 10.0, 1.0])
+    start = backend.array([100.0, 0.0])
+    got = _array.fold(
+        lambda s, row: row[1] * s + row[0], start, rows, factor
+    )
+    np.testing.assert_array_equal(backend.numpy(got), [2018.0, 30.0])
+
+
+def test_what_is_made_for_a_tensor_lies_on_its_device() -> None:
+    x = torch.empty(2, 3, device="meta")
+    assert _array.positions(x, 1).device == x.device
+    got = _array.indices([2, 0], x)
+    assert (got.device, got.dtype) == (x.device, torch.int64)
+
+
+def test_zero_is_not_negative(backend) -> None:
+    _array.check_not_negative(x=backend.array([0.0, 1.0]))
+    with pytest.raises(ValueError, match=r"^x .*-0.5 at position \(1,\)"):
+        _array.check_not_negative(x=backend.array([0.0, -0.5]))
+
+
+SIGNS = torch.tensor([[-1.0, -1, -1, 1], [1, 1, 1, 1]])
+
+
+@pytest.mark.parametrize(
+    ("loss", "target"),
+    [
+        (losslib.hinge_loss, SIGNS),
+        (losslib.squared_hinge_loss, SIGNS),
+        (losslib.hinge_embedding_loss, SIGNS),
+        (lambda x, y: losslib.margin_ranking_loss(x, -x, y), SIGNS),
+        (losslib.multi_margin_loss, torch.tensor([0, 3])),
+        (
+            losslib.multilabel_margin_loss,
+            torch.tensor([[0, -1, 0, 0], [3, 1, -1, 2]]),
+        ),
+    ],
+)
+def test_no_mask_is_stored_for_the_gradient_when_compiled(
+    compiled, loss, target
+) -> None:
+    x = torch.arange(-4.0, 4.0).reshape(2, 4).requires_grad_()
+    stored = []
+
+    def keep(x):
+        stored.append(x.dtype)
+        return x
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+        compiled(loss)(x, target).backward()
+    assert stored
+    assert torch.bool not in stored
+    expected = torch.autograd.grad(loss(x, target), x)[0]
+    torch.testing.assert_close(x.grad, expected)
+
+
+def test_listed_classes(backend) -> None:
+    labels = np.array([[2, 0, 2], [1, 1, 0]])
+    listed = np.array([[True, False, True], [True, True, False]])
+    got = _array.listed_classes(
+        backend.array(labels),
+        backend.array(listed),
+        backend.array(np.zeros((2, 3))),
+    )
+    expected = [[False, False, True], [False, True, False]]
+    assert backend.numpy(got).tolist() == expected

@@ -1,0 +1,404 @@
+"""What every loss refuses, and how it says so: which argument, what was expected, what came."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import torch
+
+import losslib
+from book.registry import (
+    CLASSES,
+    DEPRECATED,
+    FLOATING,
+    IN_PYTORCH,
+    LOSSES,
+    REAL,
+    TABLE,
+    P,
+    T,
+    W,
+    Z,
+)
+from harness import JAX, NUMPY, TORCH, Backend, as_dtype
+
+SMOOTHED = {"cross_entropy", "linear_cross_entropy"} & set(LOSSES)
+
+
+def refused(
+    backend: Backend,
+    name: str,
+    error: type[Exception],
+    words: str,
+    /,
+    **changes: Any,
+) -> str:
+    """Check that a loss of good arrays refuses what is changed in them, and return the message."""
+    arguments = {
+        key: as_dtype(backend, x, None)
+        for key, x in (TABLE[name].arrays | changes).items()
+    }
+    with pytest.raises((TypeError, ValueError)) as caught:
+        TABLE[name].ours(**arguments)
+    message = str(caught.value)
+    assert caught.type is error, message
+    assert re.match(words, message), message
+    assert "got" in message or "is of" in message, message
+    return message
+
+
+# --- Signatures -------------------------------------------------------------------------------
+
+
+def test_every_loss_of_pytorch_is_there() -> None:
+    assert set(TABLE) == set(LOSSES) <= set(losslib.__all__)
+    assert len(IN_PYTORCH) == 22
+    for name, loss in TABLE.items():
+        assert list(loss.arrays) == loss.required(), name
+
+
+# PyTorch's object of settings for its chunks is a number of samples here.
+OURS = {"options": "chunk_size"}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_signature_is_that_of_pytorch(name: str) -> None:
+    """Its names, order and defaults, less what is deprecated; only arrays are positional."""
+    theirs = inspect.signature(TABLE[name].theirs).parameters
+    ours = inspect.signature(TABLE[name].ours).parameters
+    expected = [
+        (OURS.get(p.name, p.name), p.default)
+        for p in theirs.values()
+        if p.name not in DEPRECATED
+    ]
+    assert [(p.name, p.default) for p in ours.values()] == expected
+    positional = {
+        p.name for p in ours.values() if p.kind is p.POSITIONAL_OR_KEYWORD
+    }
+    assert set(TABLE[name].arrays) <= positional <= set(TABLE[name].all)
+
+
+# --- Arrays -----------------------------------------------------------------------------------
+
+EVERY_ARRAY = [(name, key) for name in LOSSES for key in TABLE[name].all]
+
+
+@pytest.mark.parametrize(("name", "argument"), EVERY_ARRAY)
+def test_what_is_no_array(backend, name: str, argument: str) -> None:
+    good = TABLE[name].all[argument]
+    bad = ["yes", torch.nn.Linear(3, 3)]
+    if not argument.endswith("_lengths"):  # which may be a tuple of ints
+        bad += [good.tolist(), tuple(good.tolist())]
+    if argument != "var":  # which may be one number
+        bad.append(1.0)
+    if argument in TABLE[name].arrays:
+        bad.append(None)
+    for x in bad:
+        refused(
+            backend,
+            name,
+            TypeError,
+            f"{argument} must be an array of NumPy, PyTorch or JAX, "
+            f"got {type(x).__name__}",
+            **{argument: x},
+        )
+
+
+@pytest.mark.parametrize(("name", "argument"), EVERY_ARRAY)
+@pytest.mark.parametrize(
+    ("one", "other"), [(NUMPY, TORCH), (TORCH, JAX), (JAX, NUMPY)]
+)
+def test_mixed_libraries(
+    name: str, argument: str, one: Backend, other: Backend
+) -> None:
+    loss = TABLE[name]
+    if argument == loss.first:
+        return
+    arrays = {key: one.array(x) for key, x in loss.arrays.items()}
+    arrays[argument] = other.array(loss.all[argument])
+    with pytest.raises(
+        TypeError,
+        match=f"^{argument} must come from the same array library as {loss.first}: .*"
+        rf"\({one.name} and {other.name}\)",
+    ):
+        loss.ours(**arrays)
+
+
+@pytest.mark.parametrize(("name", "argument"), EVERY_ARRAY)
+def test_wrong_kinds_of_numbers(backend, name, argument) -> None:
+    loss = TABLE[name]
+    good = loss.all[argument]
+    wrong, words = {
+        FLOATING: (
+            ["int64", "bool", "complex128"],
+            "a real floating dtype",
+        ),
+        REAL: (["complex128"], "a real dtype"),
+        CLASSES: (["float64", "bool", "complex128"], ".*integer dtype"),
+    }[loss.kind(argument)]
+    for dtype in wrong:
+        refused(
+            backend,
+            name,
+            TypeError,
+            f"{argument} must .*{words}, got .*{dtype}",
+            **{argument: good.astype(dtype)},
+        )
+
+
+# Where two arguments disagree, and the other one is named.
+BLAMED = {
+    ("ctc_loss", "targets"): "targets|target_lengths",
+    ("linear_cross_entropy", "linear_weight"): "linear_weight|target",
+}
+
+
+@pytest.mark.parametrize(("name", "argument"), EVERY_ARRAY)
+def test_shapes_that_do_not_match(backend, name, argument) -> None:
+    loss = TABLE[name]
+    good = loss.all[argument]
+    if argument == loss.first:
+        return
+    for bad in (good[..., :-1], good[None, None]):
+        named = BLAMED.get((name, argument), argument)
+        message = refused(
+            backend,
+            name,
+            ValueError,
+            f"({named}) must ",
+            **{argument: bad},
+        )
+        shape = str(tuple(bad.shape))
+        assert named != argument or shape in message, message
+
+
+RANKS = {
+    # loss: shapes of its arrays that have too few or too many axes
+    "cross_entropy": [()],
+    "nll_loss": [()],
+    "linear_cross_entropy": [(), (2, 3, 4)],
+    "ctc_loss": [(), (5,), (5, 2, 4, 1)],
+    "multi_margin_loss": [(4, 3, 2)],
+    "multilabel_margin_loss": [(4, 3, 2)],
+    "multilabel_soft_margin_loss": [()],
+    "cosine_embedding_loss": [(), (4, 3, 2)],
+    "triplet_margin_loss": [()],
+    "triplet_margin_with_distance_loss": [()],
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_wrong_ranks(backend, name) -> None:
+    """A loss of one element each knows no wrong rank."""
+    loss = TABLE[name]
+    assert (name in RANKS) != loss.each
+    for shape in RANKS.get(name, []):
+        bad = {
+            key: np.zeros(shape, x.dtype)
+            for key, x in loss.arrays.items()
+            if name != "ctc_loss" or key == loss.first
+        }
+        message = refused(
+            backend, name, ValueError, f"{loss.first} must ", **bad
+        )
+        assert str(shape) in message, message
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_shapes_are_checked_while_a_compiler_traces(name) -> None:
+    loss = TABLE[name]
+    *_, last = loss.arrays
+    arrays = {key: JAX.array(x) for key, x in loss.arrays.items()}
+    arrays[last] = arrays[last][None, None]
+    with pytest.raises(ValueError, match=f"^{last} must "):
+        jax.jit(loss.ours)(**arrays)
+
+
+# --- Values -----------------------------------------------------------------------------------
+
+OUT_OF_RANGE = {
+    "cross_entropy": [-1, 3],
+    "nll_loss": [-1, 3],
+    "multi_margin_loss": [-100, -1, 3],
+    "multilabel_margin_loss": [-2, 3],
+    "linear_cross_entropy": [-1, 5],
+    "ctc_loss": [-1, 4],
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_classes_out_of_range(backend, name) -> None:
+    loss = TABLE[name]
+    assert (name in OUT_OF_RANGE) == bool(loss.of_kind(CLASSES))
+    for bad in OUT_OF_RANGE.get(name, []):
+        argument = loss.of_kind(CLASSES)[0]
+        target = loss.arrays[argument].copy()
+        target.flat[0] = bad
+        message = refused(
+            backend,
+            name,
+            ValueError,
+            rf"{argument} must hold .* … {loss.n_classes - 1}.*"
+            rf"got {bad} at position \(0,",
+            **{argument: target},
+        )
+        assert " 0 … " in message or " 1 … " in message
+
+
+PROBABILITIES = {
+    "binary_cross_entropy": ["input", "target"],
+    "binary_cross_entropy_with_logits": ["target"],
+    "cross_entropy": ["target"],
+    "linear_cross_entropy": ["target"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [(name, x) for name in LOSSES for x in PROBABILITIES.get(name, [])],
+)
+@pytest.mark.parametrize("bad", [-0.25, 1.5, np.nan, np.inf])
+def test_probabilities_out_of_range(backend, name, argument, bad) -> None:
+    p = np.full((4, TABLE[name].n_classes), 0.25)
+    p[1, 2] = bad
+    refused(
+        backend,
+        name,
+        ValueError,
+        rf"{argument} must hold probabilities in \[0, 1\], "
+        rf"got {bad} at position \(1, 2\)",
+        **{argument: p},
+    )
+
+
+# --- Options ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("bad", ["avg", "batchmean", "", None, 1])
+def test_unknown_reductions(backend, name, bad) -> None:
+    known = "'none', 'mean' or 'sum'"
+    if name == "kl_div":
+        known = "'none', 'mean', 'sum' or 'batchmean'"
+        bad = "Mean" if bad == "batchmean" else bad
+    refused(
+        backend,
+        name,
+        ValueError,
+        f"reduction must be {known}, got {bad!r}$",
+        reduction=bad,
+    )
+
+
+BAD_OPTIONS = [
+    *(
+        (name, {"label_smoothing": bad}, r"in \[0, 1\]")
+        for name in sorted(SMOOTHED)
+        for bad in (-0.1, 1.5, np.nan)
+    ),
+    ("huber_loss", {"delta": 0.0}, "above 0"),
+    ("huber_loss", {"delta": np.nan}, "above 0"),
+    ("smooth_l1_loss", {"beta": -1.0}, ""),
+    ("gaussian_nll_loss", {"eps": 0.0}, "above 0"),
+    ("poisson_nll_loss", {"eps": -1e-8}, "above 0"),
+    ("multi_margin_loss", {"p": 3}, "1 or 2"),
+    ("triplet_margin_loss", {"margin": 0.0}, "above 0"),
+    ("triplet_margin_loss", {"p": 0}, "above 0"),
+    ("triplet_margin_with_distance_loss", {"margin": -1.0}, "above 0"),
+]
+
+
+@pytest.mark.parametrize(("name", "option", "words"), BAD_OPTIONS)
+def test_options_out_of_range(backend, name, option, words) -> None:
+    ((key, bad),) = option.items()
+    refused(
+        backend,
+        name,
+        ValueError,
+        f"{key} must .*{words}.*got {bad!r}",
+        **option,
+    )
+
+
+# --- What has a message of its own ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "error", "words"),
+    [
+        (
+            "cross_entropy",
+            {"target": T + 1},
+            ValueError,
+            r"target must hold classes in 0 … 2 \(or ignore_index=-100\), "
+            r"got 3 at position \(2,\)",
+        ),
+        (
+            "cross_entropy",
+            {"target": T - 1, "ignore_index": 5},
+            ValueError,
+            r"target .*0 … 2 \(or ignore_index=5\), got -1",
+        ),
+        (
+            "cross_entropy",
+            {"input": Z[0]},
+            ValueError,
+            r"target must have shape \(\), one class per sample of input \(3,\)",
+        ),
+        (
+            "cross_entropy",
+            {"target": P, "weight": W[:2]},
+            ValueError,
+            r"weight must hold one number per class, shape \(3,\), got shape \(2,\)",
+        ),
+        (
+            "cross_entropy",
+            {"target": P, "ignore_index": 1},
+            ValueError,
+            "ignore_index needs class indices in target, got 1",
+        ),
+        (
+            "cross_entropy",
+            {"target": P, "reduction": "avg"},
+            ValueError,
+            "reduction must .*'avg'",
+        ),
+        (
+            "binary_cross_entropy",
+            {"weight": P[None]},
+            ValueError,
+            r"weight must broadcast to the shape of input, \(4, 3\), got \(1, 4, 3\)",
+        ),
+        (
+            "gaussian_nll_loss",
+            {"var": -P},
+            ValueError,
+            r"var must not be negative, got -0.\d+ at position \(0, 0\)",
+        ),
+        (
+            "gaussian_nll_loss",
+            {"var": -1.0},
+            ValueError,
+            "var must not be negative, got -1.0",
+        ),
+        (
+            "multilabel_margin_loss",
+            {"input": Z[:, :0], "target": T[:, None][:, :0]},
+            ValueError,
+            r"input must have at least one class, got shape \(4, 0\)",
+        ),
+        (
+            "multilabel_margin_loss",
+            {"input": Z[0, :0], "target": T[:0]},
+            ValueError,
+            r"input must have at least one class, got shape \(0,\)",
+        ),
+    ],
+)
+def test_the_rest(backend, name, changes, error, words) -> None:
+    refused(backend, name, error, words, **changes)
