@@ -11,14 +11,16 @@ import math
 from losslib._array import (
     Array,
     cast,
-    check_classification,
-    check_floating,
-    check_option,
     library,
     lift,
     namespace,
     one_hot,
     stop_gradient,
+)
+from losslib._checks import (
+    check_classification,
+    check_floating,
+    check_option,
 )
 from losslib.multiclass import cross_entropy
 from losslib.objective import Reduction, reduce

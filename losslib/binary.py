@@ -10,12 +10,6 @@ from typing import Any
 from losslib._array import (
     Array,
     cast,
-    check_broadcasts,
-    check_floating,
-    check_real,
-    check_same_shape,
-    check_unit_interval,
-    given,
     library,
     lift,
     log,
@@ -23,6 +17,14 @@ from losslib._array import (
     namespace,
     stop_gradient,
     times,
+)
+from losslib._checks import (
+    check_broadcasts,
+    check_floating,
+    check_real,
+    check_same_shape,
+    check_unit_interval,
+    given,
 )
 from losslib.logits import softplus
 from losslib.objective import Reduction, reduce

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import (
-    Array,
-    cast,
+from losslib._array import Array, cast, lift, namespace
+from losslib._checks import (
     check_floating,
     check_option,
     check_real,
     check_same_shape,
-    lift,
-    namespace,
 )
 from losslib.objective import Reduction, reduce
 

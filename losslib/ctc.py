@@ -10,9 +10,7 @@ import numpy as np
 from losslib._array import (
     Array,
     cast,
-    check_floating,
     concrete,
-    first_where,
     fold,
     indices,
     library,
@@ -22,6 +20,7 @@ from losslib._array import (
     seen,
     stop_gradient,
 )
+from losslib._checks import check_floating, first_where
 from losslib.logits import logsumexp
 from losslib.objective import Reduction, reduce
 

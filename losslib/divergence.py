@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias, get_args
 
-from losslib._array import (
-    Array,
-    cast,
-    check_floating,
-    check_same_shape,
-    lift,
-    namespace,
-    quotient,
-)
+from losslib._array import Array, cast, lift, namespace, quotient
+from losslib._checks import check_floating, check_same_shape
 from losslib.objective import Reduction, reduce
 
 BatchReduction: TypeAlias = Reduction | Literal["batchmean"]

@@ -12,11 +12,6 @@ import math
 from losslib._array import (
     Array,
     cast,
-    check_classification,
-    check_floating,
-    check_real,
-    check_same_shape,
-    check_unit_interval,
     class_axis,
     library,
     lift,
@@ -25,6 +20,13 @@ from losslib._array import (
     one_hot,
     pick,
     stop_gradient,
+)
+from losslib._checks import (
+    check_classification,
+    check_floating,
+    check_real,
+    check_same_shape,
+    check_unit_interval,
 )
 from losslib.binary import binary_cross_entropy_with_logits
 from losslib.logits import below_max, logsumexp, sigmoid, softplus

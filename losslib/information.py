@@ -12,11 +12,6 @@ from typing import Any
 from losslib._array import (
     Array,
     cast,
-    check_axis,
-    check_classification,
-    check_floating,
-    check_same_shape,
-    check_unit_interval,
     class_axis,
     lift,
     log,
@@ -25,6 +20,13 @@ from losslib._array import (
     seen,
     stop_gradient,
     xlogy,
+)
+from losslib._checks import (
+    check_axis,
+    check_classification,
+    check_floating,
+    check_same_shape,
+    check_unit_interval,
 )
 from losslib.objective import Reduction, reduce
 

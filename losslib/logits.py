@@ -15,8 +15,6 @@ from typing import Any
 from losslib._array import (
     Array,
     cast,
-    check_axis,
-    check_floating,
     library,
     lift,
     log,
@@ -25,6 +23,7 @@ from losslib._array import (
     relu,
     stop_gradient,
 )
+from losslib._checks import check_axis, check_floating
 
 
 def below_max(input: Array, axis: int) -> tuple[Array, Array]:

@@ -10,14 +10,9 @@ import math
 from losslib._array import (
     Array,
     cast,
-    check_classification,
-    check_floating,
-    check_real,
-    check_same_shape,
     class_axis,
     class_indices,
     concrete,
-    first_where,
     library,
     lift,
     listed_classes,
@@ -26,6 +21,13 @@ from losslib._array import (
     pick,
     relu,
     remake_masks,
+)
+from losslib._checks import (
+    check_classification,
+    check_floating,
+    check_real,
+    check_same_shape,
+    first_where,
 )
 from losslib.information import _nats
 from losslib.logits import softplus

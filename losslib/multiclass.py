@@ -9,19 +9,21 @@ from losslib._array import (
     Array,
     along_classes,
     cast,
-    check_class_weight,
-    check_classification,
-    check_floating,
-    check_unit_interval,
-    check_vectors,
     class_axis,
-    given,
     library,
     lift,
     log,
     namespace,
     pick,
     times,
+)
+from losslib._checks import (
+    check_class_weight,
+    check_classification,
+    check_floating,
+    check_unit_interval,
+    check_vectors,
+    given,
 )
 from losslib.logits import below_max
 from losslib.objective import Reduction, reduce

@@ -11,13 +11,6 @@ from typing import Any
 from losslib._array import (
     Array,
     cast,
-    check_broadcasts,
-    check_floating,
-    check_real,
-    check_same_shape,
-    check_vectors,
-    first_where,
-    given,
     library,
     lift,
     log,
@@ -26,6 +19,15 @@ from losslib._array import (
     relu,
     seen,
     stop_gradient,
+)
+from losslib._checks import (
+    check_broadcasts,
+    check_floating,
+    check_real,
+    check_same_shape,
+    check_vectors,
+    first_where,
+    given,
 )
 from losslib.binary import bernoulli_nll
 from losslib.objective import Reduction, reduce

@@ -9,15 +9,8 @@ from __future__ import annotations
 import math
 from typing import Any, Literal, TypeAlias
 
-from losslib._array import (
-    Array,
-    cast,
-    check_floating,
-    given,
-    lift,
-    namespace,
-    quotient,
-)
+from losslib._array import Array, cast, lift, namespace, quotient
+from losslib._checks import check_floating, given
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 

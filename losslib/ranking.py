@@ -2,17 +2,8 @@ r"""Losses of an order: which of two scores should be the larger."""
 
 from __future__ import annotations
 
-from losslib._array import (
-    Array,
-    cast,
-    check_floating,
-    check_real,
-    check_same_shape,
-    lift,
-    namespace,
-    relu,
-    remake_masks,
-)
+from losslib._array import Array, cast, lift, namespace, relu, remake_masks
+from losslib._checks import check_floating, check_real, check_same_shape
 from losslib.objective import Reduction, reduce
 
 

@@ -8,19 +8,14 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import (
-    Array,
-    cast,
+from losslib._array import Array, cast, clip, lift, namespace, stop_gradient
+from losslib._checks import (
     check_broadcasts,
     check_floating,
     check_not_negative,
     check_option,
     check_same_shape,
-    clip,
     given,
-    lift,
-    namespace,
-    stop_gradient,
 )
 from losslib.objective import Reduction, reduce
 

@@ -8,16 +8,18 @@ from typing import Any
 
 from losslib._array import (
     Array,
-    check_floating,
-    check_option,
-    check_real,
-    check_same_shape,
-    check_vectors,
     lift,
     namespace,
     relu,
     remake_masks,
     stop_gradient,
+)
+from losslib._checks import (
+    check_floating,
+    check_option,
+    check_real,
+    check_same_shape,
+    check_vectors,
 )
 from losslib.objective import Reduction, reduce
 

@@ -11,7 +11,6 @@ import math
 from losslib._array import (
     Array,
     cast,
-    check_classification,
     class_axis,
     library,
     lift,
@@ -19,6 +18,7 @@ from losslib._array import (
     pick,
     stop_gradient,
 )
+from losslib._checks import check_classification
 from losslib.logits import log_softmax
 from losslib.objective import Reduction, reduce
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import (
-    Array,
+from losslib._array import Array, library, lift, namespace
+from losslib._checks import (
     check_class_indices,
     check_floating,
     check_unit_interval,
     given,
-    library,
-    lift,
-    namespace,
 )
 from losslib._chunks import behind_layer, in_chunks, sum_in_chunks
 from losslib.multiclass import _class_weight, cross_entropy

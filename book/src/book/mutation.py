@@ -26,6 +26,7 @@ RESULTS = ROOT / "benchmarks" / "mutation.json"
 TESTS = {
     "_chunks": ["vocabulary"],
     "_array": ["array", "multiclass", "binary", "margin", "vocabulary"],
+    "_checks": ["checks", "multiclass", "binary", "margin", "vocabulary"],
     "objective": ["objective", "regression", "multiclass"],
 }
 CONFIG = """

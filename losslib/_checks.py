@@ -1,0 +1,215 @@
+"""What an argument must be, and what is said where it is not.
+
+Every check names the argument, what came and what was expected.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from losslib._array import (
+    Array,
+    cast,
+    class_axis,
+    concrete,
+    library,
+    namespace,
+    seen,
+    stop_gradient,
+)
+
+
+def given(**arrays: Array | None) -> dict[str, Array]:
+    """Return those of the named optional arrays that are not None."""
+    return {name: x for name, x in arrays.items() if x is not None}
+
+
+def check_floating(**arrays: Array) -> None:
+    """Raise a TypeError that names the first of the arrays without a real floating dtype."""
+    for name, x in arrays.items():
+        if not library(x).isdtype(x.dtype, "real floating"):
+            raise TypeError(
+                f"{name} must have a real floating dtype, got {x.dtype}"
+            )
+
+
+def check_real(**arrays: Array) -> None:
+    """Raise a TypeError that names the first of the arrays with a complex dtype."""
+    for name, x in arrays.items():
+        if library(x).isdtype(x.dtype, "complex floating"):
+            raise TypeError(f"{name} must have a real dtype, got {x.dtype}")
+
+
+def check_same_shape(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays whose shape is not the first one's."""
+    (first, x), *rest = arrays.items()
+    for name, y in rest:
+        if tuple(y.shape) != tuple(x.shape):
+            raise ValueError(
+                f"{name} must have the shape of {first}, {tuple(x.shape)}, got {tuple(y.shape)}"
+            )
+
+
+def check_vectors(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays that has no axis to sum over."""
+    for name, x in arrays.items():
+        if x.ndim == 0:
+            raise ValueError(
+                f"{name} must have at least one axis, got shape ()"
+            )
+
+
+def check_unit_interval(*, slack: float = 0.0, **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays with a value outside [0, 1 + slack]."""
+    for name, x in arrays.items():
+        if library(x).isdtype(x.dtype, "unsigned integer"):
+            x = cast(x, library(x).float32)  # PyTorch does not compare them
+        if concrete(x) and not _within_unit_interval(x, slack):
+            outside = first_where(x, ~((x >= 0) & (x <= 1 + slack)))
+            raise ValueError(
+                f"{name} must hold probabilities in [0, 1], got {outside}"
+            )
+
+
+def _within_unit_interval(x: Array, slack: float) -> bool:
+    xp = library(x)
+    if xp.isdtype(x.dtype, "bool") or not math.prod(x.shape):
+        return True
+    x = stop_gradient(x)
+    least, most = xp.min(x), xp.max(x)
+    return not concrete(least) or (
+        bool(least >= 0) and bool(most <= 1 + slack)  # false for nan
+    )
+
+
+def check_not_negative(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays with a negative value."""
+    for name, x in arrays.items():
+        if seen(x < 0):
+            raise ValueError(
+                f"{name} must not be negative, got {first_where(x, x < 0)}"
+            )
+
+
+def check_option(**options: float) -> None:
+    """Raise an error that names the first of the options that is no number above 0."""
+    for name, value in options.items():
+        if not hasattr(value, "__float__"):
+            raise TypeError(f"{name} must be a real number, got {value!r}")
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value!r}")
+
+
+def check_axis(axis: int, **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays without such an axis."""
+    for name, x in arrays.items():
+        if not (isinstance(axis, int) and -x.ndim <= axis < x.ndim):
+            raise ValueError(
+                f"axis must be an axis of {name}, {x.ndim}-dimensional, got {axis!r}"
+            )
+
+
+def check_broadcasts(to: tuple[int, ...], **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays that does not broadcast to a shape."""
+    for name, x in arrays.items():
+        shape = tuple(x.shape)
+        padded = (1,) * (len(to) - len(shape)) + shape
+        if len(shape) > len(to) or any(
+            a not in (1, b) for a, b in zip(padded, to, strict=False)
+        ):
+            raise ValueError(
+                f"{name} must broadcast to the shape of input, {to}, got {shape}"
+            )
+
+
+def check_class_weight(weight: Array | None, n_classes: int) -> None:
+    """Raise a ValueError unless `weight` is None or holds one number per class."""
+    if weight is None:
+        return
+    if tuple(weight.shape) != (n_classes,):
+        raise ValueError(
+            f"weight must hold one number per class, shape ({n_classes},), "
+            f"got shape {tuple(weight.shape)}"
+        )
+
+
+def check_classification(
+    input: Array,
+    target: Array,
+    weight: Array | None = None,
+    ignore_index: int | None = -100,
+) -> tuple[Any, Array]:
+    """Check scores ``(C,)`` or ``(N, C, d1, …)`` against class indices of any integer dtype.
+
+    Returns
+    -------
+    tuple
+        The namespace, and the indices in the dtype that indexes: PyTorch compares a uint8 with
+        -100 as if that were 156, and NumPy takes no uint64.
+
+    Raises
+    ------
+    TypeError
+        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+    ValueError
+        If the shapes do not match, or a target class is neither in 0 … C-1 nor `ignore_index`.
+    """
+    xp = namespace(input=input, target=target, **given(weight=weight))
+    check_floating(input=input, **given(weight=weight))
+    check_vectors(input=input)
+    axis = class_axis(input)
+    n_classes = input.shape[axis]
+    check_class_weight(weight, n_classes)
+    expected = tuple(input.shape[:axis]) + tuple(input.shape[axis + 1 :])
+    samples = (
+        f"one class per sample of input {tuple(input.shape)} "
+        f"with its classes on axis {axis}"
+    )
+    return xp, check_class_indices(
+        target, n_classes, expected, samples, ignore_index
+    )
+
+
+def check_class_indices(
+    target: Array,
+    n_classes: int,
+    shape: tuple[int, ...],
+    samples: str,
+    ignore_index: int | None,
+) -> Array:
+    """Return class indices of any integer dtype in the one that indexes, or raise if they are none.
+
+    The shape is the one expected, and `samples` says in words why.
+    """
+    xp = library(target)
+    if not xp.isdtype(target.dtype, "integral"):
+        raise TypeError(
+            f"target must hold class indices of an integer dtype, got {target.dtype}"
+        )
+    if tuple(target.shape) != shape:
+        raise ValueError(
+            f"target must have shape {shape}, {samples}, got {tuple(target.shape)}"
+        )
+    target = cast(target, xp.arange(0).dtype)
+    outside, or_else = (target < 0) | (target >= n_classes), ""
+    if ignore_index is not None:
+        outside = outside & (target != ignore_index)
+        or_else = f" (or ignore_index={ignore_index})"
+    if seen(outside):
+        raise ValueError(
+            f"target must hold classes in 0 … {n_classes - 1}{or_else}, "
+            f"got {first_where(target, outside)}"
+        )
+    return target
+
+
+def first_where(x: Array, mask: Array) -> str:
+    xp = library(mask)
+    first = int(xp.argmax(cast(xp.reshape(mask, (-1,)), xp.int8)))
+    position = tuple(
+        int(i) for i in np.unravel_index(first, tuple(mask.shape))
+    )
+    return f"{x[position]} at position {position}"
