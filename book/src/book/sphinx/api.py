@@ -46,10 +46,10 @@ def tool(name: str) -> list[str]:
     names = getattr(module, "__all__", None) or [
         key
         for key, value in vars(module).items()
-        if inspect.isfunction(value)
-        and value.__module__ == module.__name__
+        if getattr(value, "__module__", None) == module.__name__
         and not key.startswith("_")
     ]
+    names = [n for n in names if callable(getattr(module, n))]
     return sorted(names, key=lambda n: _line(getattr(module, n)))
 
 
