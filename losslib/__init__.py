@@ -24,6 +24,7 @@ from losslib.focal import (
     poly_loss,
     sigmoid_focal_loss,
 )
+from losslib.imbalance import effective_number_weight, logit_adjustment
 from losslib.information import (
     brier_score,
     cross_entropy_between,
@@ -51,10 +52,13 @@ from losslib.margin import (
 )
 from losslib.multiclass import cross_entropy, nll_loss
 from losslib.multilabel import (
-    effective_number_weight,
-    logit_adjustment,
     multilabel_categorical_cross_entropy,
     multilabel_soft_margin_loss,
+)
+from losslib.noise import (
+    bootstrap_loss,
+    generalized_cross_entropy,
+    symmetric_cross_entropy,
 )
 from losslib.objective import l1_penalty, l2_penalty, reduce
 from losslib.ranking import margin_ranking_loss
@@ -71,13 +75,7 @@ from losslib.similarity import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
-from losslib.smoothing import (
-    bootstrap_loss,
-    confidence_penalty_loss,
-    generalized_cross_entropy,
-    smooth_labels,
-    symmetric_cross_entropy,
-)
+from losslib.smoothing import confidence_penalty_loss, smooth_labels
 from losslib.vocabulary import linear_cross_entropy
 
 __version__ = "0.1.0"

@@ -185,6 +185,40 @@ def clip(x: Array, bound: float) -> Array:
     return library(x).clip(x, -bound, bound)
 
 
+def matmul(x: Array, y: Array) -> Array:
+    """Return x @ y, worked out in their dtype: ``torch.autocast`` would take halves of them."""
+    with without_autocast(x):
+        return x @ y
+
+
+def without_autocast(x: Array) -> Any:
+    """Return a context in which PyTorch computes in the dtypes that it is given."""
+    kind = x.device.type if hasattr(x, "detach") else ""
+    if not kind or not sys.modules["torch"].is_autocast_enabled(kind):
+        return nullcontext()
+    return sys.modules["torch"].autocast(kind, enabled=False)
+
+
+def poison(x: Array, bad: Array) -> Array:
+    """Return `x`, nan with a gradient of nan where `bad` holds."""
+    return x * library(x).where(bad, math.nan, cast(bad, x.dtype) + 1)
+
+
+def silence(x: Array, weight: Array) -> Array:
+    """Return `x`, but 0 where its weight is 0: what times 0 shall be 0 may be infinite."""
+    none = weight == 0
+    if concrete(none) and not seen(none):
+        return x
+    return library(x).where(none, 0.0, x)
+
+
+def runs_eagerly(x: Array) -> bool:
+    """Tell whether `x` is a tensor of PyTorch that no compiler traces."""
+    return hasattr(x, "detach") and not (
+        sys.modules["torch"].compiler.is_compiling()
+    )
+
+
 def class_axis(x: Array) -> int:
     """Return the axis of the classes: 0 for a single sample ``(C,)``, 1 for ``(N, C, d1, …)``."""
     return 0 if x.ndim == 1 else 1

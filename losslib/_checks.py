@@ -103,6 +103,43 @@ def check_option(**options: float) -> None:
             raise ValueError(f"{name} must be above 0, got {value!r}")
 
 
+def check_number(**options: float) -> None:
+    """Raise a TypeError that names the first of the options that is no real number."""
+    for name, value in options.items():
+        if not hasattr(value, "__float__") or getattr(value, "shape", None):
+            raise TypeError(f"{name} must be a real number, got {value!r}")
+
+
+def check_at_least(least: float, **options: float) -> None:
+    """Raise an error that names the first of the options that is no number of at least `least`."""
+    check_number(**options)
+    for name, value in options.items():
+        if not value >= least:
+            raise ValueError(
+                f"{name} must be at least {least}, got {value!r}"
+            )
+
+
+def check_between(least: float, most: float, **options: float) -> None:
+    """Raise an error that names the first of the options outside [least, most]."""
+    check_number(**options)
+    for name, value in options.items():
+        if not least <= value <= most:
+            raise ValueError(
+                f"{name} must be in [{least}, {most}], got {value!r}"
+            )
+
+
+def check_whole(least: int, **options: int) -> None:
+    """Raise an error that names the first of the options not whole or below `least`."""
+    check_number(**options)
+    for name, value in options.items():
+        if not (value >= least and value % 1 == 0):
+            raise ValueError(
+                f"{name} must be a whole number of at least {least}, got {value!r}"
+            )
+
+
 def check_axis(axis: int, **arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays without such an axis."""
     for name, x in arrays.items():
@@ -133,6 +170,25 @@ def check_class_weight(weight: Array | None, n_classes: int) -> None:
         raise ValueError(
             f"weight must hold one number per class, shape ({n_classes},), "
             f"got shape {tuple(weight.shape)}"
+        )
+
+
+def check_sample_weight(
+    sample_weight: Array | None, shape: tuple[int, ...]
+) -> None:
+    """Raise a ValueError unless `sample_weight` is None or holds one number per sample."""
+    if sample_weight is not None and tuple(sample_weight.shape) != shape:
+        raise ValueError(
+            f"sample_weight must hold one number per sample, shape {shape}, "
+            f"got shape {tuple(sample_weight.shape)}"
+        )
+
+
+def check_ignore_index(ignore_index: int | None) -> None:
+    """Raise a TypeError unless `ignore_index` is None or a whole number."""
+    if ignore_index is not None and not hasattr(ignore_index, "__index__"):
+        raise TypeError(
+            f"ignore_index must be an integer, got {ignore_index!r}"
         )
 
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any
 
-from losslib._array import Array, cast, concrete, library
+from losslib._array import Array, cast, concrete, library, matmul
 
 
 def in_chunks(
     f: Callable[..., Array],
     size: int,
-    rows: tuple[Array, ...],
+    rows: tuple[Array | None, ...],
     shared: tuple[Array | None, ...],
 ) -> Array:
     """Return ``f(*rows, *shared)``, made of `size` rows at a time; f takes each row by itself.
@@ -22,21 +22,21 @@ def in_chunks(
     function transforms (``torch.func``), which know no such thing, keep it.
     """
     jax = sys.modules.get("jax")
-    many = rows[0].shape[0] > size
-    if many and jax and isinstance(rows[0], jax.Array):
+    first = rows[0]
+    if jax and isinstance(first, jax.Array) and first.shape[0] > size:
         again = jax.checkpoint(f)
         return jax.lax.map(
-            lambda row: again(*(x[None] for x in row), *shared)[0],
+            lambda row: again(*map(_alone, row), *shared)[0],
             rows,
             batch_size=size,
         )
-    if hasattr(rows[0], "detach") and not _in_torch_func(*rows, *shared):
+    if hasattr(first, "detach") and not _in_torch_func(*rows, *shared):
         from torch.utils.checkpoint import checkpoint
 
         f = partial(
             checkpoint, f, use_reentrant=False, preserve_rng_state=False
         )
-    return library(rows[0]).concat(
+    return library(first).concat(
         [f(*chunk, *shared) for chunk in _chunks(rows, size)], axis=0
     )
 
@@ -47,11 +47,12 @@ def behind_layer(f: Callable[..., Array]) -> Callable[..., Array]:
     def g(
         x: Array,
         t: Array,
+        share: Array | None,
         matrix: Array,
         bias: Array | None,
         w: Array | None,
     ) -> Array:
-        return f(_linear(x, matrix, bias), t, w)
+        return f(_linear(x, matrix, bias), t, share, w)
 
     return g
 
@@ -59,7 +60,7 @@ def behind_layer(f: Callable[..., Array]) -> Callable[..., Array]:
 def sum_in_chunks(
     f: Callable[..., Array],
     size: int,
-    rows: tuple[Array, ...],
+    rows: tuple[Array | None, ...],
     shared: tuple[Array | None, ...],
 ) -> Array:
     """Return the sum of what `in_chunks` returns of f behind its linear layer.
@@ -83,7 +84,12 @@ def sum_in_chunks(
 
 
 def _linear(x: Array, matrix: Array, bias: Array | None) -> Array:
-    return x @ matrix.T if bias is None else x @ matrix.T + bias
+    logits = matmul(x, matrix.T)
+    return logits if bias is None else logits + bias
+
+
+def _alone(x: Array | None) -> Array | None:
+    return None if x is None else x[None]
 
 
 def _chunks(
@@ -130,14 +136,22 @@ def _sum_ahead() -> Any:
                     arrays, ctx.needs_input_grad[2:], strict=True
                 )
             ]
-            x, t, matrix, bias, w = arrays
-            dx, dt, d_matrix, d_bias, dw = gradients
+            *rows, matrix, bias, w = arrays
+            *d_rows, d_matrix, d_bias, dw = gradients
             w = leaf(w, dw)
 
-            def part(x: Array, t: Array, dx: Array, dt: Array) -> Array:
+            def part(
+                x: Array,
+                t: Array,
+                share: Array | None,
+                dx: Array | None,
+                dt: Array | None,
+                d_share: Array | None,
+            ) -> Array:
                 logits = _linear(x, matrix, bias).requires_grad_()
                 with torch.enable_grad():
-                    value = f(logits, leaf(t, dt), w).sum()
+                    own = leaf(t, dt), leaf(share, d_share)
+                    value = f(logits, *own, w).sum()
                 value.backward()
                 slope = cast(logits.grad, x.dtype)
                 if dx is not None:
@@ -151,7 +165,7 @@ def _sum_ahead() -> Any:
             ctx.f, ctx.size = f, size
             ctx.save_for_backward(*arrays, *gradients)
             return sum(
-                part(*chunk) for chunk in _chunks([x, t, dx, dt], size)
+                part(*chunk) for chunk in _chunks([*rows, *d_rows], size)
             )
 
         @staticmethod
@@ -165,7 +179,7 @@ def _sum_ahead() -> Any:
                 )
                 return None, None, *scaled
             # a gradient that is to be differentiated itself
-            f, rows, shared = behind_layer(ctx.f), arrays[:2], arrays[2:]
+            f, rows, shared = behind_layer(ctx.f), arrays[:3], arrays[3:]
             total = in_chunks(f, ctx.size, rows, shared).sum()
             needed = ctx.needs_input_grad[2:]
             leaves = [

@@ -13,17 +13,21 @@ from losslib._array import (
     cast,
     library,
     lift,
+    matmul,
     namespace,
     one_hot,
     stop_gradient,
 )
 from losslib._checks import (
-    check_classification,
+    check_at_least,
+    check_between,
+    check_class_indices,
     check_floating,
     check_option,
+    check_whole,
 )
-from losslib.multiclass import cross_entropy
-from losslib.objective import Reduction, reduce
+from losslib._classes import Samples, of_class, surprise
+from losslib.objective import Reduction
 
 
 def l_softmax_loss(
@@ -88,10 +92,9 @@ def l_softmax_loss(
     ----------
     Liu et al. (2016), Large-margin softmax loss for convolutional neural networks.
     """
-    x, t, w = _checked(input, target, weight)
-    return reduce(
-        _angle_times(x, t, w, margin, annealing), reduction, like=input
-    )
+    s, x, w = _samples(input, target, weight)
+    loss = _angle_times(x, s.index, w, margin, annealing)
+    return s.reduce(loss, reduction)
 
 
 def a_softmax_loss(
@@ -151,11 +154,10 @@ def a_softmax_loss(
     ----------
     Liu et al. (2017), SphereFace: deep hypersphere embedding for face recognition.
     """
-    x, t, w = _checked(input, target, weight)
+    s, x, w = _samples(input, target, weight)
     unit, _ = _polar(w)
-    return reduce(
-        _angle_times(x, t, unit, margin, annealing), reduction, like=input
-    )
+    loss = _angle_times(x, s.index, unit, margin, annealing)
+    return s.reduce(loss, reduction)
 
 
 def cosface_loss(
@@ -212,15 +214,12 @@ def cosface_loss(
     ----------
     Wang et al. (2018), CosFace: large margin cosine loss for deep face recognition.
     """
-    x, t, w = _checked(input, target, weight)
     check_option(scale=scale)
-    if not margin >= 0:
-        raise ValueError(f"margin must not be negative, got {margin!r}")
-    cosine = _polar(x)[0] @ _polar(w)[0].T
-    logits = scale * (cosine - margin * one_hot(t, cosine))
-    return reduce(
-        cross_entropy(logits, t, reduction="none"), reduction, like=input
-    )
+    check_at_least(0, margin=margin)
+    s, x, w = _samples(input, target, weight)
+    cosine = matmul(_polar(x)[0], _polar(w)[0].T)
+    logits = scale * (cosine - margin * one_hot(s.index, cosine))
+    return s.reduce(surprise(logits, s.index), reduction)
 
 
 def arcface_loss(
@@ -284,27 +283,24 @@ def arcface_loss(
     ----------
     Deng et al. (2019), ArcFace: additive angular margin loss for deep face recognition.
     """
-    x, t, w = _checked(input, target, weight)
     check_option(scale=scale)
-    if not 0 <= margin <= math.pi:
-        raise ValueError(f"margin must be in [0, pi], got {margin!r}")
+    check_between(0, math.pi, margin=margin)
+    s, x, w = _samples(input, target, weight)
     xp, (unit, _), (class_unit, _) = library(x), _polar(x), _polar(w)
-    own, cosine = _rows(class_unit, t), unit @ class_unit.T
+    own, cosine = of_class(class_unit, s.index), matmul(unit, class_unit.T)
     c = xp.sum(unit * own, axis=-1, keepdims=True)
     rest = unit - c * own  # its length is the sine: no arccos, no 1 - c²
     _, sine = _polar(rest)
     cos_m, sin_m = math.cos(margin), math.sin(margin)
     marked = xp.where(c > -cos_m, c * cos_m - sine * sin_m, c - (1 - cos_m))
-    logits = scale * (cosine + one_hot(t, cosine) * (marked - c))
-    return reduce(
-        cross_entropy(logits, t, reduction="none"), reduction, like=input
-    )
+    logits = scale * (cosine + one_hot(s.index, cosine) * (marked - c))
+    return s.reduce(surprise(logits, s.index), reduction)
 
 
-def _checked(
+def _samples(
     input: Array, target: Array, weight: Array
-) -> tuple[Array, Array, Array]:
-    """Return features, class indices and class vectors, fit to compute with."""
+) -> tuple[Samples, Array, Array]:
+    """Return the samples, their features and the class vectors, fit to compute with."""
     namespace(input=input, target=target, weight=weight)
     check_floating(input=input, weight=weight)
     if input.ndim not in (1, 2) or input.shape[-1] == 0:
@@ -317,36 +313,27 @@ def _checked(
             f"weight must hold one vector per class, shape (C, {d}) for input of shape "
             f"{tuple(input.shape)}, got shape {tuple(weight.shape)}"
         )
-    if tuple(target.shape) != tuple(input.shape[:-1]):
-        raise ValueError(
-            f"target must hold one class per vector of input, shape "
-            f"{tuple(input.shape[:-1])}, got shape {tuple(target.shape)}"
-        )
-    x = lift(input)
-    w = cast(weight, x.dtype)
-    _, t = check_classification(x @ w.T, target, ignore_index=None)
-    return x, t, w
+    n_classes, samples = weight.shape[0], tuple(input.shape[:-1])
+    why = f"one class per vector of input {tuple(input.shape)}"
+    t = check_class_indices(target, n_classes, samples, why, None)
+    s = Samples(input, t, n_classes, axis=-1)
+    x = s.hold(lift(input))
+    return s, x, cast(weight, x.dtype)
 
 
 def _angle_times(
     x: Array, t: Array, w: Array, margin: int, annealing: float
 ) -> Array:
     """Return the cross-entropies with the target's angle taken `margin` times."""
-    if not (margin >= 1 and margin % 1 == 0):
-        raise ValueError(
-            f"margin must be a whole number of at least 1, got {margin!r}"
-        )
-    if not annealing >= 0:
-        raise ValueError(
-            f"annealing must not be negative, got {annealing!r}"
-        )
-    xp, own = library(x), _rows(w, t)
+    check_whole(1, margin=margin)
+    check_at_least(0, annealing=annealing)
+    xp, own = library(x), of_class(w, t)
     (unit, length), (own_unit, own_length) = _polar(x), _polar(own)
     cosine = xp.sum(unit * own_unit, axis=-1, keepdims=True)
     excess = (cosine - _psi(cosine, int(margin))) / (1 + annealing)
-    z = x @ w.T
+    z = matmul(x, w.T)
     logits = z - one_hot(t, z) * (own_length * length * excess)
-    return cross_entropy(logits, t, reduction="none")
+    return surprise(logits, t)
 
 
 def _psi(cosine: Array, m: int) -> Array:
@@ -359,13 +346,6 @@ def _psi(cosine: Array, m: int) -> Array:
         past = cast(cosine < math.cos(j * math.pi / m), cosine.dtype)
         sign, steps = sign * (1 - 2 * past), steps + past
     return sign * chebyshev - 2 * steps
-
-
-def _rows(w: Array, t: Array) -> Array:
-    """Return the class vector of each target."""
-    xp = library(w)
-    rows = xp.take(w, xp.reshape(t, (-1,)), axis=0)
-    return xp.reshape(rows, (*t.shape, w.shape[-1]))
 
 
 def _polar(x: Array) -> tuple[Array, Array]:

@@ -13,24 +13,35 @@ from losslib._array import (
     Array,
     cast,
     class_axis,
+    concrete,
     library,
     lift,
     log,
     namespace,
-    one_hot,
-    pick,
+    poison,
+    silence,
     stop_gradient,
+    times,
 )
 from losslib._checks import (
-    check_classification,
+    check_at_least,
+    check_between,
+    check_broadcasts,
     check_floating,
     check_real,
     check_same_shape,
+    check_sample_weight,
     check_unit_interval,
 )
-from losslib.binary import binary_cross_entropy_with_logits
-from losslib.logits import below_max, logsumexp, sigmoid, softplus
-from losslib.multiclass import _class_weight
+from losslib._classes import (
+    is_class,
+    lead,
+    log_probabilities,
+    samples_of,
+    smooth,
+)
+from losslib.binary import bernoulli_nll
+from losslib.logits import minus_abs, sigmoid, softplus
 from losslib.objective import Reduction, reduce
 
 
@@ -42,6 +53,8 @@ def focal_loss(
     weight: Array | None = None,
     ignore_index: int = -100,
     reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    sample_weight: Array | None = None,
 ) -> Array:
     r"""Focal loss of softmax with class indices.
 
@@ -90,23 +103,34 @@ def focal_loss(
     ----------
     Lin et al. (2017), Focal loss for dense object detection.
     """
-    _check_not_negative(gamma=gamma)
-    xp, target = check_classification(input, target, weight, ignore_index)
-    own, kept = _class_weight(input, target, weight, ignore_index)
-    lead = _lead(input, xp.where(kept, target, 0))
-    loss = _modulated(softplus(-lead), -softplus(lead), gamma)
-    return reduce(
-        xp.where(kept, own * loss, 0.0), reduction, weight=own, like=input
+    check_at_least(0, gamma=gamma)
+    s = samples_of(
+        input,
+        target,
+        weight,
+        ignore_index=ignore_index,
+        sample_weight=sample_weight,
+        label_smoothing=label_smoothing,
     )
+    if s.shares is None:
+        u = lead(s.scores, s.index)
+        loss = _modulated(softplus(-u), -softplus(u), gamma)
+    else:
+        log_p = log_probabilities(s.scores)
+        each = _modulated(-log_p, _log_others(s.scores, log_p), gamma)
+        loss = -library(each).sum(times(s.shares, -each), axis=s.axis)
+    return s.reduce(loss, reduction)
 
 
 def sigmoid_focal_loss(
     input: Array,
     target: Array,
     *,
-    alpha: float | None = 0.25,
+    alpha: float | Array | None = 0.25,
     gamma: float = 2.0,
     reduction: Reduction = "mean",
+    label_smoothing: float = 0.0,
+    sample_weight: Array | None = None,
 ) -> Array:
     r"""Focal loss of the sigmoid of logits, a yes or no for each.
 
@@ -155,17 +179,16 @@ def sigmoid_focal_loss(
     ----------
     Lin et al. (2017), Focal loss for dense object detection.
     """
-    _check_not_negative(gamma=gamma)
-    if alpha not in (None, -1) and not 0 <= alpha <= 1:
-        raise ValueError(
-            f"alpha must be in [0, 1], or None or -1 for no weights, got {alpha!r}"
-        )
-    z, y = _check_labels(input, target)
-    cost = binary_cross_entropy_with_logits(z, y, reduction="none")
-    loss = _modulated(cost, _log_rest(z, y), gamma)
-    if alpha is not None and alpha >= 0:
-        loss = (alpha * y + (1 - alpha) * (1 - y)) * loss
-    return reduce(loss, reduction, like=input)
+    check_at_least(0, gamma=gamma)
+    z, y = _check_labels(input, target, label_smoothing)
+    own = _check_weights(alpha, sample_weight, z, y)
+    if own is not None:
+        z = silence(z, own)
+    loss = _modulated(bernoulli_nll(z, y), _log_rest(z, y), gamma)
+    if own is not None:
+        loss = own * loss
+    counts = None if sample_weight is None else cast(sample_weight, z.dtype)
+    return reduce(loss, reduction, weight=counts, like=input)
 
 
 def poly_loss(
@@ -222,15 +245,10 @@ def poly_loss(
     ----------
     Leng et al. (2022), PolyLoss: a polynomial expansion perspective of classification losses.
     """
-    if not epsilon >= -1:
-        raise ValueError(f"epsilon must be at least -1, got {epsilon!r}")
-    xp, target = check_classification(input, target, weight, ignore_index)
-    own, kept = _class_weight(input, target, weight, ignore_index)
-    lead = _lead(input, xp.where(kept, target, 0))
-    loss = softplus(-lead) + epsilon * sigmoid(-lead)
-    return reduce(
-        xp.where(kept, own * loss, 0.0), reduction, weight=own, like=input
-    )
+    check_at_least(-1, epsilon=epsilon)
+    s = samples_of(input, target, weight, ignore_index=ignore_index)
+    u = lead(s.scores, s.index)
+    return s.reduce(softplus(-u) + epsilon * sigmoid(-u), reduction)
 
 
 def asymmetric_loss(
@@ -285,8 +303,9 @@ def asymmetric_loss(
     ----------
     Ben-Baruch et al. (2021), Asymmetric loss for multi-label classification.
     """
-    _check_not_negative(gamma_pos=gamma_pos, gamma_neg=gamma_neg)
-    if not 0 <= clip < 1:
+    check_at_least(0, gamma_pos=gamma_pos, gamma_neg=gamma_neg)
+    check_between(0, 1, clip=clip)
+    if clip == 1:
         raise ValueError(f"clip must be in [0, 1), got {clip!r}")
     z, y = _check_labels(input, target)
     xp = library(z)
@@ -297,40 +316,73 @@ def asymmetric_loss(
     return reduce(loss, reduction, like=input)
 
 
-def _check_not_negative(**powers: float) -> None:
-    for name, value in powers.items():
-        if not value >= 0:
-            raise ValueError(
-                f"{name} must be a number of at least 0, got {value!r}"
-            )
-
-
-def _check_labels(input: Array, target: Array) -> tuple[Array, Array]:
+def _check_labels(
+    input: Array, target: Array, label_smoothing: float = 0.0
+) -> tuple[Array, Array]:
     """Return the logits and the labels, both in the dtype in which the loss is computed."""
     namespace(input=input, target=target)
     check_floating(input=input)
     check_real(target=target)
     check_same_shape(input=input, target=target)
     check_unit_interval(target=target)
+    check_between(0, 1, label_smoothing=label_smoothing)
     z = lift(input)
-    return z, stop_gradient(cast(target, z.dtype))
+    y = stop_gradient(cast(target, z.dtype))
+    if not concrete(y):
+        z = poison(z, ~((y >= 0) & (y <= 1)))
+    return z, smooth(y, label_smoothing, 2)
 
 
-def _lead(input: Array, target: Array) -> Array:
-    """Return z_t less the log-sum-exp of all other logits; infinity where there are none."""
-    xp, axis, z = library(input), class_axis(input), lift(input)
-    rivals = xp.where(one_hot(target, z) > 0, -math.inf, z)
-    shifted, top = below_max(rivals, axis)
-    total = xp.sum(xp.exp(shifted), axis=axis)
-    alone = total == 0
-    best = log(xp.where(alone, 1.0, total)) + xp.squeeze(top, axis=axis)
-    return pick(z, target) - xp.where(alone, -math.inf, best)
+def _check_weights(
+    alpha: float | Array | None,
+    sample_weight: Array | None,
+    z: Array,
+    y: Array,
+) -> Array | None:
+    """Return what multiplies the loss of each label, None if that is 1."""
+    own: Array | None = None
+    shape = tuple(z.shape)
+    if getattr(alpha, "shape", None):
+        namespace(input=z, alpha=alpha)
+        check_floating(alpha=alpha)
+        check_broadcasts(shape, alpha=alpha)
+        check_unit_interval(alpha=alpha)
+        alpha = cast(alpha, z.dtype)
+        if not concrete(alpha):
+            alpha = poison(alpha, ~((alpha >= 0) & (alpha <= 1)))
+        own = alpha * y + (1 - alpha) * (1 - y)
+    elif alpha is not None and alpha != -1:
+        check_between(0, 1, alpha=alpha)
+        own = alpha * y + (1 - alpha) * (1 - y)
+    if sample_weight is not None:
+        namespace(input=z, sample_weight=sample_weight)
+        check_floating(sample_weight=sample_weight)
+        check_sample_weight(sample_weight, shape)
+        part = cast(sample_weight, z.dtype)
+        own = part if own is None else own * part
+    return own
+
+
+def _log_others(z: Array, log_p: Array) -> Array:
+    """Return log(1 - p) of every class; only that of the best could lose digits."""
+    xp, axis = library(z), class_axis(z)
+    best = xp.argmax(stop_gradient(z), axis=axis)
+    top = is_class(best, z)
+    rest = xp.log1p(-xp.exp(xp.where(top, -math.inf, log_p)))
+    own = xp.expand_dims(-softplus(lead(z, best)), axis=axis)
+    return xp.where(top, own, rest)
 
 
 def _log_rest(z: Array, y: Array) -> Array:
     """Return log(1 - p_t), which is log(y (1 - p) + (1 - y) p)."""
-    terms = [log(y) - softplus(z), log(1 - y) - softplus(-z)]
-    return logsumexp(library(z).stack(terms, axis=-1))
+    xp = library(z)
+    wrong = xp.where(
+        z > 0, 1 - y, y
+    )  # the part of the label that it misses
+    log_q = -softplus(-minus_abs(z))  # q is the less probable
+    sure = wrong == 0
+    mixed = xp.where(sure, 0.5, wrong + (1 - 2 * wrong) * xp.exp(log_q))
+    return xp.where(sure, log_q, log(mixed))
 
 
 def _modulated(cost: Array, log_rest: Array, gamma: float) -> Array:

@@ -10,25 +10,26 @@ import math
 from losslib._array import (
     Array,
     cast,
-    class_axis,
     class_indices,
     concrete,
     library,
     lift,
     listed_classes,
     namespace,
-    one_hot,
     pick,
+    poison,
     relu,
     remake_masks,
+    seen,
 )
 from losslib._checks import (
-    check_classification,
     check_floating,
+    check_number,
     check_real,
     check_same_shape,
     first_where,
 )
+from losslib._classes import is_class, samples_of
 from losslib.information import _nats
 from losslib.logits import softplus
 from losslib.objective import Reduction, reduce
@@ -317,19 +318,15 @@ def multi_margin_loss(
     """
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p!r}")
+    check_number(margin=margin)
     scores, one_target = _one_sample(input, target)
-    xp, classes = check_classification(
-        scores, one_target, weight, ignore_index=None
-    )
-    z, axis = lift(scores), class_axis(scores)
-    lead = xp.expand_dims(pick(z, classes), axis=axis) - z
-    hinge = xp.where(
-        one_hot(classes, z) > 0, xp.zeros_like(z), relu(margin - lead)
-    )
-    loss = xp.mean(hinge if p == 1 else hinge * hinge, axis=axis)
-    loss = xp.reshape(
-        _of_target(loss, classes, weight), tuple(target.shape)
-    )
+    s = samples_of(scores, one_target, weight)
+    xp, z = library(s.scores), s.scores
+    lead = xp.expand_dims(pick(z, s.index), axis=s.axis) - z
+    hinge = relu(margin - lead)
+    hinge = xp.where(is_class(s.index, z), xp.zeros_like(z), hinge)
+    loss = xp.mean(hinge if p == 1 else hinge * hinge, axis=s.axis)
+    loss = xp.reshape(s.weighted(loss), tuple(target.shape))
     return reduce(loss, reduction, like=input)
 
 
@@ -376,13 +373,15 @@ def multilabel_margin_loss(
     """
     xp = namespace(input=input, target=target)
     check_floating(input=input)
-    check_same_shape(input=input, target=target)
     scores, _ = _one_sample(input, target)
-    labels, listed = _listed_labels(xp.reshape(target, scores.shape))
+    check_same_shape(input=input, target=target)
+    labels, listed, bad = _listed_labels(xp.reshape(target, scores.shape))
     if concrete(listed) and labels.shape[0]:  # most lists are short
         most = int(xp.max(xp.sum(cast(listed, xp.int64), axis=-1)))
         labels, listed = labels[..., :most], listed[..., :most]
     z, n = lift(scores), scores.shape[-1]
+    if not concrete(bad):
+        z = poison(z, xp.any(bad, axis=-1, keepdims=True))
     wrong = ~listed_classes(labels, listed, z)
     score = xp.take_along_axis(z, labels, axis=-1)
     hinge = relu(1 - (score[..., :, None] - z[..., None, :]))
@@ -399,11 +398,12 @@ def _margin(input: Array, target: Array) -> Array:
     check_same_shape(input=input, target=target)
     z = lift(input)
     y = cast(target, z.dtype)
-    if concrete(y) and bool(xp.any(outside := xp.abs(y) != 1)):
+    outside = xp.abs(y) != 1
+    if seen(outside):
         raise ValueError(
             f"target must hold labels -1 or 1, got {first_where(target, outside)}"
         )
-    return y * z
+    return y * z if concrete(outside) else poison(y * z, outside)
 
 
 def _one_sample(input: Array, target: Array) -> tuple[Array, Array]:
@@ -422,33 +422,23 @@ def _one_sample(input: Array, target: Array) -> tuple[Array, Array]:
     return scores, xp.reshape(target, ()) if alone else target
 
 
-def _of_target(loss: Array, target: Array, weight: Array | None) -> Array:
-    """Return the losses of the samples, each times the weight of its class."""
-    if weight is None:
-        return loss
-    xp = library(loss)
-    own = xp.take(
-        cast(weight, loss.dtype), xp.reshape(target, (-1,)), axis=0
-    )
-    return loss * xp.reshape(own, tuple(target.shape))
-
-
-def _listed_labels(target: Array) -> tuple[Array, Array]:
-    """Return the labels, 0 where none is listed, and where one is."""
+def _listed_labels(target: Array) -> tuple[Array, Array, Array]:
+    """Return the labels, 0 where none is listed, and where one is, and where one is no class."""
     xp = library(target)
     if not xp.isdtype(target.dtype, "signed integer"):
         raise TypeError(
             f"target must hold class indices of a signed integer dtype, got {target.dtype}"
         )
     labels = cast(target, xp.int64)
-    place = class_indices(labels)
-    end = xp.where(labels < 0, place, labels.shape[-1])
+    place, n = class_indices(labels), labels.shape[-1]
+    end = xp.where(labels < 0, place, n)
     listed = place < xp.min(end, axis=-1, keepdims=True)
-    if concrete(labels):
-        outside = (labels < -1) | (labels >= labels.shape[-1])
-        if bool(xp.any(outside & listed | (labels < -1))):
-            raise ValueError(
-                f"target must hold classes in 0 … {labels.shape[-1] - 1}, or -1 behind the last, "
-                f"got {first_where(labels, outside)}"
-            )
-    return xp.where(listed, labels, xp.zeros_like(labels)), listed
+    outside = (labels < -1) | (labels >= n)
+    bad = outside & listed | (labels < -1)
+    if seen(bad):
+        raise ValueError(
+            f"target must hold classes in 0 … {n - 1}, or -1 behind the last, "
+            f"got {first_where(labels, outside)}"
+        )
+    safe = listed & ~outside
+    return xp.where(safe, labels, xp.zeros_like(labels)), listed, bad

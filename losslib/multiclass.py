@@ -7,26 +7,15 @@ from __future__ import annotations
 
 from losslib._array import (
     Array,
-    along_classes,
-    cast,
     class_axis,
     library,
-    lift,
-    log,
-    namespace,
     pick,
+    stop_gradient,
     times,
 )
-from losslib._checks import (
-    check_class_weight,
-    check_classification,
-    check_floating,
-    check_unit_interval,
-    check_vectors,
-    given,
-)
+from losslib._classes import log_sum, samples_of, surprise
 from losslib.logits import below_max
-from losslib.objective import Reduction, reduce
+from losslib.objective import Reduction
 
 
 def cross_entropy(
@@ -37,6 +26,7 @@ def cross_entropy(
     ignore_index: int = -100,
     reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
+    sample_weight: Array | None = None,
 ) -> Array:
     r"""Cross-entropy of softmax with class indices or class probabilities.
 
@@ -88,27 +78,17 @@ def cross_entropy(
     Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
     Szegedy et al. (2016), Rethinking the Inception architecture (label smoothing).
     """
-    namespace(input=input, target=target, **given(weight=weight))
-    if not 0 <= label_smoothing <= 1:
-        raise ValueError(
-            f"label_smoothing must be in [0, 1], got {label_smoothing!r}"
-        )
-    if _holds_probabilities(input, target):
-        return _soft_cross_entropy(
-            input, target, weight, ignore_index, reduction, label_smoothing
-        )
-    xp, target = check_classification(input, target, weight, ignore_index)
-    margins, log_sum = _margins(input)
-    own, kept = _class_weight(input, target, weight, ignore_index)
-    chosen = xp.where(kept, target, 0)
-    loss = log_sum - pick(margins, chosen)
-    if label_smoothing:
-        spread = _weighted_mean(log_sum, margins, weight)
-        loss = (1 - label_smoothing) * own * loss + label_smoothing * spread
-    elif weight is not None:
-        loss = own * loss
-    loss = xp.where(kept, loss, 0.0)
-    return reduce(loss, reduction, weight=own, like=input)
+    s = samples_of(
+        input,
+        target,
+        weight,
+        ignore_index=ignore_index,
+        sample_weight=sample_weight,
+        label_smoothing=label_smoothing,
+    )
+    if s.shares is None:
+        return s.reduce(surprise(s.scores, s.index), reduction)
+    return s.reduce(_mean_surprise(s.scores, s.shares), reduction)
 
 
 def nll_loss(
@@ -159,80 +139,14 @@ def nll_loss(
     ----------
     Fisher (1922), On the mathematical foundations of theoretical statistics.
     """
-    xp, target = check_classification(input, target, weight, ignore_index)
-    own, kept = _class_weight(input, target, weight, ignore_index)
-    loss = -pick(lift(input), xp.where(kept, target, 0))
-    if weight is not None:
-        loss = own * loss
-    return reduce(
-        xp.where(kept, loss, 0.0), reduction, weight=own, like=input
-    )
+    s = samples_of(input, target, weight, ignore_index=ignore_index)
+    return s.reduce(-pick(s.scores, s.index), reduction)
 
 
-def _soft_cross_entropy(
-    input: Array,
-    target: Array,
-    weight: Array | None,
-    ignore_index: int,
-    reduction: Reduction,
-    label_smoothing: float,
-) -> Array:
-    check_floating(input=input, **given(weight=weight))
-    check_vectors(input=input)
-    xp, axis = library(input), class_axis(input)
-    check_unit_interval(target=target)
-    check_class_weight(weight, input.shape[axis])
-    if ignore_index >= 0:
-        raise ValueError(
-            f"ignore_index needs class indices in target, got {ignore_index}"
-        )
-    margins, log_sum = _margins(input)
-    y = cast(target, margins.dtype)
-    if label_smoothing:
-        y = (1 - label_smoothing) * y + label_smoothing / input.shape[axis]
-    if weight is not None:
-        y = y * along_classes(cast(weight, y.dtype), y)
-    pull = times(y, margins)  # 0·log 0 = 0
-    loss = xp.sum(y, axis=axis) * log_sum - xp.sum(pull, axis=axis)
-    return reduce(loss, reduction, like=input)
-
-
-def _holds_probabilities(input: Array, target: Array) -> bool:
-    same_shape = tuple(target.shape) == tuple(input.shape)
-    floating = library(target).isdtype(target.dtype, "real floating")
-    return same_shape and bool(floating)
-
-
-def _margins(input: Array) -> tuple[Array, Array]:
-    """Return every logit less the largest, and the log-sum-exp of those."""
-    xp, axis = library(input), class_axis(input)
-    margins, _ = below_max(lift(input), axis)
-    return margins, log(xp.sum(xp.exp(margins), axis=axis))
-
-
-def _class_weight(
-    input: Array, target: Array, weight: Array | None, ignore_index: int
-) -> tuple[Array, Array]:
-    """Return the weight of each sample, 0 where it is ignored, and the mask of the others."""
-    xp = library(input)
-    kept = target != ignore_index
-    dtype = lift(input).dtype
-    if weight is None:
-        return cast(kept, dtype), kept
-    index = xp.where(kept, target, 0)
-    own = xp.take(cast(weight, dtype), xp.reshape(index, (-1,)), axis=0)
-    own = xp.reshape(own, tuple(target.shape))
-    return xp.where(kept, own, 0.0), kept
-
-
-def _weighted_mean(
-    log_sum: Array, margins: Array, weight: Array | None
-) -> Array:
-    """Return the mean over the classes of the weighted cross-entropies."""
-    xp, axis = library(margins), class_axis(margins)
-    if weight is None:
-        return log_sum - xp.mean(margins, axis=axis)
-    w = cast(weight, margins.dtype)
-    return log_sum * xp.mean(w) - xp.mean(
-        along_classes(w, margins) * margins, axis=axis
-    )
+def _mean_surprise(z: Array, shares: Array) -> Array:
+    """Return minus the log-softmax of all classes, each times its share, summed."""
+    xp, axis = library(z), class_axis(z)
+    margins, _ = below_max(z, axis)
+    best = xp.argmax(stop_gradient(z), axis=axis)
+    pull = xp.sum(times(shares, margins), axis=axis)  # 0·log 0 = 0
+    return xp.sum(shares, axis=axis) * log_sum(margins, best) - pull

@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import Array, library, lift, namespace
+from losslib._array import Array, lift, namespace
 from losslib._checks import (
     check_class_indices,
+    check_class_weight,
     check_floating,
+    check_ignore_index,
+    check_sample_weight,
     check_unit_interval,
+    check_whole,
     given,
 )
 from losslib._chunks import behind_layer, in_chunks, sum_in_chunks
-from losslib.multiclass import _class_weight, cross_entropy
+from losslib._classes import Samples, is_soft
+from losslib.multiclass import cross_entropy
 from losslib.objective import Reduction, reduce
 
 SMALLEST_CHUNK = 2**18
@@ -35,6 +40,7 @@ def linear_cross_entropy(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     chunk_size: int | None = None,
+    sample_weight: Array | None = None,
 ) -> Array:
     r"""Cross-entropy of the logits of a linear layer, a few samples at a time.
 
@@ -105,16 +111,38 @@ def linear_cross_entropy(
         input=input,
         linear_weight=linear_weight,
         target=target,
-        **given(linear_bias=linear_bias, weight=weight),
+        **given(
+            linear_bias=linear_bias,
+            weight=weight,
+            sample_weight=sample_weight,
+        ),
     )
     _check_layer(input, linear_weight, linear_bias)
     t = _check_target(input, linear_weight, target, ignore_index)
-    ignored = -100 if ignore_index is None else ignore_index
     outputs, x = tuple(linear_weight.shape[:-1]), lift(input)
+    each = (*input.shape[:-1], *outputs[1:])  # the shape of the losses
+    check_floating(**given(weight=weight, sample_weight=sample_weight))
+    check_class_weight(weight, outputs[0])
+    check_sample_weight(sample_weight, each)
     if input.ndim == 1:
         x, t = x[None], t[None]
+        if sample_weight is not None:
+            sample_weight = sample_weight[None]
+    ignored = -100 if ignore_index is None else ignore_index
+    s = Samples(
+        input,
+        t,
+        outputs[0],
+        weight,
+        sample_weight,
+        ignore_index=None if is_soft(t) else ignored,
+        smooth=label_smoothing != 0,
+        axis=1,
+    )
 
-    def losses(logits: Array, t: Array, w: Array | None) -> Array:
+    def losses(
+        logits: Array, t: Array, share: Array | None, w: Array | None
+    ) -> Array:
         return cross_entropy(
             xp.reshape(logits, (logits.shape[0], *outputs)),
             t,
@@ -122,21 +150,27 @@ def linear_cross_entropy(
             ignore_index=ignored,
             reduction="none",
             label_smoothing=label_smoothing,
+            sample_weight=share,
         )
 
     matrix = xp.reshape(lift(linear_weight), (-1, x.shape[1]))
     if linear_bias is not None:
         linear_bias = xp.reshape(lift(linear_bias), (-1,))
     size = _chunk_size(x, matrix, chunk_size)
-    rows, shared = (x, t), (matrix, linear_bias, weight)
+    rows = (s.mute(x), t, sample_weight)
+    shared = (matrix, linear_bias, weight)
     if reduction == "none":
         values = in_chunks(behind_layer(losses), size, rows, shared)
+        values = xp.reshape(values, each)
     else:
         values = sum_in_chunks(losses, size, rows, shared)
-    if reduction == "none":
-        values = xp.reshape(values, (*input.shape[:-1], *outputs[1:]))
-    own = _sample_weight(x, t, weight, ignored)
-    return reduce(values, reduction, weight=own, like=input)
+        if s.kept is not None:  # of no sample there is no gradient
+            values = xp.where(xp.any(s.kept), values, 0.0)
+    counts = s.counts
+    if counts is None:
+        label = t[:, 0] if is_soft(t) else t
+        counts = xp.ones_like(cast(label, x.dtype))
+    return reduce(values, reduction, weight=counts, like=input)
 
 
 def _check_layer(
@@ -178,8 +212,9 @@ def _check_target(
     ignore_index: int | None,
 ) -> Array:
     """Return class probabilities as they are, and class indices in the dtype that indexes."""
+    check_ignore_index(ignore_index)
     samples, outputs = tuple(input.shape[:-1]), linear_weight.shape[:-1]
-    if tuple(target.shape) == (*samples, *outputs) and _is_soft(target):
+    if tuple(target.shape) == (*samples, *outputs) and is_soft(target):
         if ignore_index is not None:
             raise ValueError(
                 f"ignore_index must be None for class probabilities, got {ignore_index!r}"
@@ -202,22 +237,5 @@ def _chunk_size(x: Array, matrix: Array, chunk_size: int | None) -> int:
         largest: int = max(math.prod(x.shape), math.prod(matrix.shape))
         logits = max(3 * largest // 5, SMALLEST_CHUNK)
         return max(1, logits // int(matrix.shape[0]))
-    if not chunk_size >= 1 or int(chunk_size) != chunk_size:
-        raise ValueError(
-            f"chunk_size must be an integer of at least 1, got {chunk_size!r}"
-        )
+    check_whole(1, chunk_size=chunk_size)
     return int(chunk_size)
-
-
-def _sample_weight(
-    x: Array, target: Array, weight: Array | None, ignore_index: int
-) -> Array:
-    """Return what each sample counts in the mean: 1 for class probabilities, whatever `weight`."""
-    xp = library(x)
-    if _is_soft(target):
-        return xp.ones_like(lift(target[:, 0]))
-    return _class_weight(x, target, weight, ignore_index)[0]
-
-
-def _is_soft(target: Array) -> bool:
-    return bool(library(target).isdtype(target.dtype, "real floating"))
