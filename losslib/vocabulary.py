@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import Array, lift, namespace
+from losslib._array import Array, cast, lift, namespace
 from losslib._checks import (
     check_class_indices,
     check_class_weight,
