@@ -20,9 +20,9 @@ from losslib._array import (
 )
 from losslib._checks import (
     check_at_least,
-    check_between,
     check_class_indices,
     check_floating,
+    check_number,
     check_option,
     check_whole,
 )
@@ -284,7 +284,9 @@ def arcface_loss(
     Deng et al. (2019), ArcFace: additive angular margin loss for deep face recognition.
     """
     check_option(scale=scale)
-    check_between(0, math.pi, margin=margin)
+    check_number(margin=margin)
+    if not 0 <= margin <= math.pi:
+        raise ValueError(f"margin must be in [0, pi], got {margin!r}")
     s, x, w = _samples(input, target, weight)
     xp, (unit, _), (class_unit, _) = library(x), _polar(x), _polar(w)
     own, cosine = of_class(class_unit, s.index), matmul(unit, class_unit.T)

@@ -34,6 +34,7 @@ from losslib._checks import (
     check_unit_interval,
 )
 from losslib._classes import (
+    best_class,
     is_class,
     lead,
     log_probabilities,
@@ -365,11 +366,10 @@ def _check_weights(
 
 def _log_others(z: Array, log_p: Array) -> Array:
     """Return log(1 - p) of every class; only that of the best could lose digits."""
-    xp, axis = library(z), class_axis(z)
-    best = xp.argmax(stop_gradient(z), axis=axis)
+    xp, best = library(z), best_class(z)
     top = is_class(best, z)
     rest = xp.log1p(-xp.exp(xp.where(top, -math.inf, log_p)))
-    own = xp.expand_dims(-softplus(lead(z, best)), axis=axis)
+    own = xp.expand_dims(-softplus(lead(z, best)), axis=class_axis(z))
     return xp.where(top, own, rest)
 
 

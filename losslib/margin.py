@@ -321,7 +321,7 @@ def multi_margin_loss(
     check_number(margin=margin)
     scores, one_target = _one_sample(input, target)
     s = samples_of(scores, one_target, weight)
-    xp, z = library(s.scores), s.scores
+    xp, z = library(scores), s.hold(lift(scores))
     lead = xp.expand_dims(pick(z, s.index), axis=s.axis) - z
     hinge = relu(margin - lead)
     hinge = xp.where(is_class(s.index, z), xp.zeros_like(z), hinge)

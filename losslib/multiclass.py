@@ -10,10 +10,9 @@ from losslib._array import (
     class_axis,
     library,
     pick,
-    stop_gradient,
     times,
 )
-from losslib._classes import log_sum, samples_of, surprise
+from losslib._classes import best_class, log_sum, samples_of, surprise
 from losslib.logits import below_max
 from losslib.objective import Reduction
 
@@ -147,6 +146,7 @@ def _mean_surprise(z: Array, shares: Array) -> Array:
     """Return minus the log-softmax of all classes, each times its share, summed."""
     xp, axis = library(z), class_axis(z)
     margins, _ = below_max(z, axis)
-    best = xp.argmax(stop_gradient(z), axis=axis)
     pull = xp.sum(times(shares, margins), axis=axis)  # 0·log 0 = 0
-    return xp.sum(shares, axis=axis) * log_sum(margins, best) - pull
+    return (
+        xp.sum(shares, axis=axis) * log_sum(margins, best_class(z)) - pull
+    )

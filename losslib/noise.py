@@ -5,9 +5,15 @@ The chapter *Label smoothing* compares them with label smoothing and reads this 
 
 from __future__ import annotations
 
-from losslib._array import Array, library, pick, stop_gradient
+from losslib._array import Array, library, pick
 from losslib._checks import check_at_least, check_between, check_number
-from losslib._classes import entropy_of, lead, log_probabilities, samples_of
+from losslib._classes import (
+    best_class,
+    entropy_of,
+    lead,
+    log_probabilities,
+    samples_of,
+)
 from losslib.logits import sigmoid, softplus
 from losslib.objective import Reduction
 
@@ -187,8 +193,7 @@ def bootstrap_loss(
     s = samples_of(input, target)
     log_p = log_probabilities(s.scores)
     if hard:
-        best = library(log_p).argmax(stop_gradient(s.scores), axis=s.axis)
-        own = -pick(log_p, best)
+        own = -pick(log_p, best_class(s.scores))
     else:
         own = entropy_of(log_p)
     loss = -beta * pick(log_p, s.index) + (1 - beta) * own

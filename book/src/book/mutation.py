@@ -27,6 +27,7 @@ TESTS = {
     "_chunks": ["vocabulary"],
     "_array": ["array", "multiclass", "binary", "margin", "vocabulary"],
     "_checks": ["checks", "multiclass", "binary", "margin", "vocabulary"],
+    "_classes": ["classes", "multiclass", "focal", "vocabulary"],
     "objective": ["objective", "regression", "multiclass"],
 }
 CONFIG = """

@@ -27,7 +27,8 @@ REGIONS = (
     )),
     Region("II  Classification", "p is the label, z the scores", (
         ("cross-entropy", "multiclass"), ("binary, BCE", "binary"), ("many labels", "multilabel"), ("focal", "focal"),
-        ("label smoothing", "smoothing"), ("margins, hinge", "margin"), ("on the sphere", "angular"),
+        ("label smoothing", "smoothing"), ("wrong labels", "noise"), ("rare classes", "imbalance"),
+        ("margins, hinge", "margin"), ("on the sphere", "angular"),
     )),
     Region("III  Regression and counts", "a KL inside one family", (
         ("squared, Huber", "regression"), ("Poisson, Gamma", "counts"),
