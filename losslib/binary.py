@@ -262,4 +262,4 @@ def _held(
     xp = library(x)
     tiny = float(xp.finfo(p.dtype).smallest_normal)
     inside = xp.where(p < tiny, stop_gradient(x), x)
-    return xp.clip(logarithm(inside), -100.0, 0.0)
+    return xp.clip(logarithm(inside), -100.0, None)
