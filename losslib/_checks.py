@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -59,8 +59,9 @@ def elements(
     check_floating(**{first: like})
     like = lift(like)
     for name in broadcast:
-        if name in OPTIONAL and is_number(given.get(name)):
-            given[name] = number(given[name], like)
+        value = given.get(name)
+        if name in OPTIONAL and is_number(value):
+            given[name] = number(value, like)
     xp = namespace(**given)
     spread = [name for name in given if name in (*broadcast, "mask")]
     for name, x in given.items():
@@ -176,7 +177,7 @@ def at_least_zero(x: Array, name: str) -> Array:
     return x if concrete(x) else spoiled(x, x < 0)
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Tell whether `value` is a real number of Python or NumPy; an array or a bool is none."""
     return isinstance(
         value, int | float | np.integer | np.floating

@@ -255,9 +255,7 @@ def bernoulli_nll(
     return (positive + negative) * tail - times(wrong, low)
 
 
-def _held(
-    logarithm: Callable[[Array], Array], x: Array, p: Array
-) -> Array:
+def _held(logarithm: Callable[[Array], Array], x: Array, p: Array) -> Array:
     """Return log p, computed of x, at -100 or above; a constant where p has no reciprocal."""
     xp = library(x)
     tiny = float(xp.finfo(p.dtype).smallest_normal)

@@ -90,7 +90,9 @@ def poisson_nll_loss(
     else:
         x = at_least_zero(x, "input")
         loss = x - y * xp.log(x + eps)
-    return reduce(loss + _stirling(y) if full else loss, reduction, like=input)
+    return reduce(
+        loss + _stirling(y) if full else loss, reduction, like=input
+    )
 
 
 def _stirling(y: Array) -> Array:

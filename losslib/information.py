@@ -78,7 +78,9 @@ def self_information(p: Array, *, base: float = math.e) -> Array:
     """
     namespace(p=p)
     check_floating(p=p)
-    surprise = 0.0 - log(probabilities(lift(p), "p"))  # of 1 it is 0, not -0
+    surprise = 0.0 - log(
+        probabilities(lift(p), "p")
+    )  # of 1 it is 0, not -0
     return cast(surprise / _nats(base), p.dtype)
 
 
@@ -97,7 +99,8 @@ def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
     Returns
     -------
     array
-        In nats, or in the unit of `base`; dtype of `p`, its shape without `axis`, between 0 and :math:`\log n`.
+        In nats, or in the unit of `base`; dtype of `p`, its shape without
+        `axis`, between 0 and :math:`\log n`.
 
     Raises
     ------
@@ -149,7 +152,8 @@ def cross_entropy_between(
     Returns
     -------
     array
-        In nats, or in the unit of `base`; dtype of `p`, its shape without `axis`; infinite where `q` is 0 and `p` is not.
+        In nats, or in the unit of `base`; dtype of `p`, its shape without
+        `axis`; infinite where `q` is 0 and `p` is not.
 
     Raises
     ------
@@ -202,7 +206,8 @@ def kl_divergence(
     Returns
     -------
     array
-        In nats, or in the unit of `base`; dtype of `p`, its shape without `axis`; infinite where `q` is 0 and `p` is not.
+        In nats, or in the unit of `base`; dtype of `p`, its shape without
+        `axis`; infinite where `q` is 0 and `p` is not.
 
     Raises
     ------
@@ -368,9 +373,7 @@ def brier_score(
     hot = one_hot(target, p)
     if not concrete(target):  # no class is hot where it is out of range
         p = spoiled(p, xp.sum(hot, axis=axis, keepdims=True) == 0)
-    return reduce(
-        xp.sum((p - hot) ** 2, axis=axis), reduction, like=input
-    )
+    return reduce(xp.sum((p - hot) ** 2, axis=axis), reduction, like=input)
 
 
 def relative_entropy(p: Array, q: Array) -> Array:

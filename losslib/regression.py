@@ -255,8 +255,8 @@ def smooth_l1_loss(
 
     Notes
     -----
-    Gradient: :math:`c/\beta` with :math:`c=\max(-\beta,\min(x-y,\beta))`; at :math:`\beta=0` the sign
-    of :math:`x-y`, and 0 at the kink.
+    Gradient: :math:`c/\beta` with :math:`c=\max(-\beta,\min(x-y,\beta))`; at :math:`\beta=0` the
+    sign of :math:`x-y`, and 0 at the kink.
 
     Examples
     --------
@@ -271,11 +271,11 @@ def smooth_l1_loss(
     check_at_least_zero(beta=beta)
     x, y = elements(input=input, target=target)
     span = library(x).finfo(x.dtype)
-    if beta > span.max:
+    if beta > float(span.max):
         raise ValueError(
-            f"beta must be at most the largest {x.dtype}, {span.max}, got {beta!r}"
+            f"beta must be at most the largest {x.dtype}, {float(span.max)}, got {beta!r}"
         )
-    if beta < span.smallest_normal:  # nothing lies between -beta and beta
+    if beta < float(span.smallest_normal):  # the square has no room
         return reduce(absolute(x - y), reduction, like=input)
     return reduce(_huber(x - y, beta, beta), reduction, like=input)
 
@@ -358,7 +358,7 @@ def gaussian_nll_loss(
 
 
 def _huber(residual: Array, delta: float, unit: float = 1.0) -> Array:
-    """Return the Huber loss over `unit`, by which is divided first: no product of both overflows."""
+    """Return the Huber loss over `unit`, divided first: the product of both may overflow."""
     most = float(library(residual).finfo(residual.dtype).max)
     near = clip(residual, min(delta, most))
     share = near if unit == 1 else near / unit
@@ -367,20 +367,23 @@ def _huber(residual: Array, delta: float, unit: float = 1.0) -> Array:
 
 def _variance(x: Array, var: Array | float, eps: float) -> Array:
     """Return the variances at least at `eps`, in a shape that broadcasts against `x`."""
-    if is_number(var):
-        var = number(var, x)
-    else:
-        xp = namespace(input=x, var=var)
-        check_floating(var=var)
-        if tuple(var.shape) == tuple(x.shape[:-1]) != tuple(x.shape):
-            var = xp.expand_dims(var, axis=-1)
-        if var.ndim != x.ndim or any(
-            a not in (1, b) for a, b in zip(var.shape, x.shape, strict=True)
-        ):
-            raise ValueError(
-                f"var must have the shape of input, {tuple(x.shape)}, with any axes of length 1, "
-                f"or without the last axis, got {tuple(var.shape)}"
-            )
-    v = at_least_zero(cast(var, x.dtype), "var")
+    v = number(var, x) if is_number(var) else _spread(x, var)
+    v = at_least_zero(v, "var")
     held = library(v).maximum(v, library(v).full_like(v, eps))
     return v + stop_gradient(held - v)
+
+
+def _spread(x: Array, var: Array) -> Array:
+    """Return the variances in the dtype of `x`, and in a shape that broadcasts against it."""
+    xp = namespace(input=x, var=var)
+    check_floating(var=var)
+    if tuple(var.shape) == tuple(x.shape[:-1]) != tuple(x.shape):
+        var = xp.expand_dims(var, axis=-1)
+    if var.ndim != x.ndim or any(
+        a not in (1, b) for a, b in zip(var.shape, x.shape, strict=True)
+    ):
+        raise ValueError(
+            f"var must have the shape of input, {tuple(x.shape)}, with any axes of length 1, "
+            f"or without the last axis, got {tuple(var.shape)}"
+        )
+    return cast(var, x.dtype)

@@ -126,7 +126,8 @@ def cosine_embedding_loss(
     Returns
     -------
     array
-        In units of a cosine, dtype of `input1`: the shape of `target` for "none", else a scalar array.
+        In units of a cosine, dtype of `input1`: the shape of `target` for "none", else a scalar
+        array.
 
     Raises
     ------
@@ -158,8 +159,8 @@ def cosine_embedding_loss(
 
     References
     ----------
-    Chopra, Hadsell and LeCun (2005), Learning a similarity metric discriminatively, with application
-    to face verification. https://doi.org/10.1109/CVPR.2005.202
+    Chopra, Hadsell and LeCun (2005), Learning a similarity metric discriminatively, with
+    application to face verification. https://doi.org/10.1109/CVPR.2005.202
     """
     check_number(margin=margin)
     u, v, y = _vector_pairs(input1, input2, target)
@@ -235,8 +236,8 @@ def triplet_margin_loss(
     Schroff, Kalenichenko and Philbin (2015), FaceNet: a unified embedding for face recognition and
     clustering. https://doi.org/10.1109/CVPR.2015.7298682
 
-    Balntas et al. (2016), Learning local feature descriptors with triplets and shallow convolutional
-    neural networks (swap). https://doi.org/10.5244/C.30.119
+    Balntas et al. (2016), Learning local feature descriptors with triplets and shallow
+    convolutional neural networks (swap). https://doi.org/10.5244/C.30.119
     """
     check_option(p=p)
     check_number(eps=eps)
@@ -284,7 +285,8 @@ def triplet_margin_with_distance_loss(
     Returns
     -------
     array
-        In units of the distance, dtype of `anchor`: the shape of the distances for "none", else a scalar array.
+        In units of the distance, dtype of `anchor`: the shape of the distances for "none",
+        else a scalar array.
 
     Raises
     ------
