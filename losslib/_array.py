@@ -176,6 +176,45 @@ def remake_masks(loss: Loss) -> Loss:
     return compiled_or_not  # type: ignore[return-value]
 
 
+def remade(formula: Callable[..., Array], *arrays: Array) -> Array:
+    """Return ``formula(*arrays)``, whose masks ``torch.compile`` makes again in the backward pass.
+
+    To store them in the forward pass takes it several times as long as all the rest of the loss.
+    """
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.compiler.is_compiling():
+        return formula(*arrays)
+    from torch.utils.checkpoint import checkpoint
+
+    return checkpoint(formula, *arrays, use_reentrant=False)
+
+
+def absolute(x: Array) -> Array:
+    """Return |x|; its slope at 0 is 0, the middle of all subgradients, in every library."""
+    xp = library(x)
+    jax = sys.modules.get("jax")
+    if jax and isinstance(x, jax.Array):
+        return x * xp.sign(x)  # the slope of JAX's `abs` is 1
+    return xp.abs(x)
+
+
+def minus(x: Array, share: float, y: Array) -> Array:
+    """Return x - share · y, in one pass where the library has one."""
+    if hasattr(x, "detach"):
+        return x.sub(y, alpha=share)
+    return x - share * y
+
+
+def spoiled(x: Array, wrong: Array) -> Array:
+    """Return x, and nan where a mask holds; so is the gradient there, whatever is done with x."""
+    return x * library(x).where(wrong, math.nan, 1.0)
+
+
+def number(value: float, like: Array) -> Array:
+    """Return a number as an array without axes, in the library, dtype and device of `like`."""
+    return library(like).asarray(value, dtype=like.dtype, **_device(like))
+
+
 def clip(x: Array, bound: float) -> Array:
     """Return x held between -bound and bound, where its slope is 0."""
     if hasattr(x, "detach"):

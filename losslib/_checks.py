@@ -6,7 +6,8 @@ Every check names the argument, what came and what was expected.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -16,10 +17,73 @@ from losslib._array import (
     class_axis,
     concrete,
     library,
+    lift,
     namespace,
+    number,
     seen,
+    spoiled,
     stop_gradient,
 )
+
+OPTIONAL = ("weight", "pos_weight", "mask")
+"""The arguments of a loss of one element each that may be None."""
+
+
+def elements(
+    *,
+    labels: Sequence[str] = (),
+    broadcast: Sequence[str] = (),
+    **arrays: Array | float | None,
+) -> tuple[Array, ...]:
+    """Check the arguments of a loss of one element each, and return them ready for its formula.
+
+    All are of one library. Those named in `labels` have any real dtype, a `mask` has bool, the
+    others are real floating. A mask and those named in `broadcast` broadcast to the shape of the
+    first, the others have that shape. An optional one may be None, and a weight that broadcasts
+    may be a number.
+
+    Returns
+    -------
+    tuple
+        The arrays in the order given, in the dtype of the first, lifted to float32 at least. Where
+        a weight is 0 or a mask is False, what is not a weight is 0, to be silent in the loss *and*
+        in its gradient, whatever stood there.
+    """
+    given = {
+        name: x
+        for name, x in arrays.items()
+        if x is not None or name not in OPTIONAL
+    }
+    first, like = next(iter(given.items()))
+    namespace(**{first: like})
+    check_floating(**{first: like})
+    like = lift(like)
+    for name in broadcast:
+        value = given.get(name)
+        if name in OPTIONAL and is_number(value):
+            given[name] = number(value, like)
+    xp = namespace(**given)
+    spread = [name for name in given if name in (*broadcast, "mask")]
+    for name, x in given.items():
+        if name == "mask":
+            check_mask(mask=x)
+        elif name in labels:
+            check_real(**{name: x})
+        else:
+            check_floating(**{name: x})
+    check_same_shape(**{n: x for n, x in given.items() if n not in spread})
+    check_broadcasts(tuple(like.shape), **{n: given[n] for n in spread})
+    ready = {name: cast(x, like.dtype) for name, x in given.items()}
+    for weight in ("weight", "mask"):
+        if weight in ready:
+            silent = ready[weight] == 0
+            if seen(silent) or not concrete(silent):
+                ready |= {
+                    name: xp.where(silent, 0.0, x)
+                    for name, x in ready.items()
+                    if name not in OPTIONAL
+                }
+    return tuple(ready.get(name) for name in arrays)
 
 
 def given(**arrays: Array | None) -> dict[str, Array]:
@@ -34,6 +98,13 @@ def check_floating(**arrays: Array) -> None:
             raise TypeError(
                 f"{name} must have a real floating dtype, got {x.dtype}"
             )
+
+
+def check_mask(**arrays: Array) -> None:
+    """Raise a TypeError that names the first of the arrays whose dtype is not bool."""
+    for name, x in arrays.items():
+        if not library(x).isdtype(x.dtype, "bool"):
+            raise TypeError(f"{name} must have dtype bool, got {x.dtype}")
 
 
 def check_real(**arrays: Array) -> None:
@@ -94,20 +165,38 @@ def check_not_negative(**arrays: Array) -> None:
             )
 
 
-def check_option(**options: float) -> None:
-    """Raise an error that names the first of the options that is no number above 0."""
-    for name, value in options.items():
-        if not hasattr(value, "__float__"):
-            raise TypeError(f"{name} must be a real number, got {value!r}")
-        if not value > 0:
-            raise ValueError(f"{name} must be above 0, got {value!r}")
+def probabilities(x: Array, name: str, *, slack: float = 0.0) -> Array:
+    """Return `x`, whose values lie in [0, 1 + slack]: else raise, or nan where they are hidden."""
+    check_unit_interval(slack=slack, **{name: x})
+    return x if concrete(x) else spoiled(x, ~((x >= 0) & (x <= 1 + slack)))
+
+
+def at_least_zero(x: Array, name: str) -> Array:
+    """Return `x`, none of whose values is negative: else raise, or nan where they are hidden."""
+    check_not_negative(**{name: x})
+    return x if concrete(x) else spoiled(x, x < 0)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Tell whether `value` is a real number of Python or NumPy; an array or a bool is none."""
+    return isinstance(
+        value, int | float | np.integer | np.floating
+    ) and not isinstance(value, bool)
 
 
 def check_number(**options: float) -> None:
     """Raise a TypeError that names the first of the options that is no real number."""
     for name, value in options.items():
-        if not hasattr(value, "__float__") or getattr(value, "shape", None):
+        if not is_number(value):
             raise TypeError(f"{name} must be a real number, got {value!r}")
+
+
+def check_option(**options: float) -> None:
+    """Raise an error that names the first of the options that is no number above 0."""
+    check_number(**options)
+    for name, value in options.items():
+        if not value > 0:
+            raise ValueError(f"{name} must be above 0, got {value!r}")
 
 
 def check_at_least(least: float, **options: float) -> None:
@@ -116,7 +205,7 @@ def check_at_least(least: float, **options: float) -> None:
     for name, value in options.items():
         if not value >= least:
             raise ValueError(
-                f"{name} must be at least {least}, got {value!r}"
+                f"{name} must be a number of at least {least}, got {value!r}"
             )
 
 
@@ -140,10 +229,21 @@ def check_whole(least: int, **options: int) -> None:
             )
 
 
+def check_flag(**options: bool) -> None:
+    """Raise a TypeError that names the first of the options that is neither True nor False."""
+    for name, value in options.items():
+        if not isinstance(value, bool | np.bool):
+            raise TypeError(f"{name} must be True or False, got {value!r}")
+
+
 def check_axis(axis: int, **arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays without such an axis."""
     for name, x in arrays.items():
-        if not (isinstance(axis, int) and -x.ndim <= axis < x.ndim):
+        if (
+            not isinstance(axis, int | np.integer)
+            or isinstance(axis, bool)
+            or not -x.ndim <= axis < x.ndim
+        ):
             raise ValueError(
                 f"axis must be an axis of {name}, {x.ndim}-dimensional, got {axis!r}"
             )

@@ -5,44 +5,35 @@ The chapter *Binary cross-entropy* derives the three functions and reads this fi
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from losslib._array import (
     Array,
     cast,
     library,
-    lift,
     log,
     log1p,
-    namespace,
     stop_gradient,
     times,
 )
-from losslib._checks import (
-    check_broadcasts,
-    check_floating,
-    check_real,
-    check_same_shape,
-    check_unit_interval,
-    given,
-)
+from losslib._checks import elements, probabilities
 from losslib.logits import softplus
-from losslib.objective import Reduction, reduce
+from losslib.objective import Reduction, reduce, weighted
 
 
 def binary_cross_entropy(
     input: Array,
     target: Array,
-    weight: Array | None = None,
+    weight: Array | float | None = None,
     *,
     reduction: Reduction = "mean",
+    mask: Array | None = None,
 ) -> Array:
     r"""Binary cross-entropy of probabilities, with its logarithms held at -100 or above.
 
     .. math:: \ell = -w\,\bigl[y\log p + (1-y)\log(1-p)\bigr]
 
-    From logits, use `binary_cross_entropy_with_logits`: it loses no digits. The gradient is that
-    of PyTorch, :math:`(p-y)/\max(p(1-p),10^{-12})`, finite at 0 and 1.
+    From logits, use `binary_cross_entropy_with_logits`: it loses no digits.
 
     Parameters
     ----------
@@ -50,10 +41,13 @@ def binary_cross_entropy(
         Probabilities :math:`p`, real floating, in [0, 1].
     target : array, shape of `input`
         Labels or probabilities :math:`y` in [0, 1], any real dtype or bool.
-    weight : array, broadcasts to the shape of `input`, optional
-        A weight per element.
+    weight : array that broadcasts to the shape of `input`, or float, optional
+        A weight :math:`w` per element; one of 0 silences whatever stands there.
     reduction : {"none", "mean", "sum"}
         The mean divides by the number of elements, whatever the weights are.
+    mask : array of bool, broadcasts to the shape of `input`, optional
+        Which elements count: where it is False, neither loss nor gradient nor the divisor of the
+        mean know of the element, whatever stands there.
 
     Returns
     -------
@@ -68,6 +62,16 @@ def binary_cross_entropy(
         If shapes do not match, a value of `input` or `target` is outside [0, 1], or `reduction` is
         unknown.
 
+    See Also
+    --------
+    binary_cross_entropy_with_logits : the same of logits, to all digits.
+    brier_score : a proper score without a logarithm.
+
+    Notes
+    -----
+    Gradient: :math:`w\,\frac{p-y}{p\,(1-p)}`, the derivative of what is computed: a logarithm that
+    is held, or of a number too small to divide by, has none.
+
     Examples
     --------
     >>> import numpy as np
@@ -77,29 +81,30 @@ def binary_cross_entropy(
     References
     ----------
     Cox (1958), The regression analysis of binary sequences.
+    https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
-    xp = _check_binary(input, target, weight=weight)
-    check_unit_interval(input=input, target=target)
-    p = lift(input)
-    y = cast(target, p.dtype)
-    held = stop_gradient(p)
-    edge = held * (1 - held) < 1e-12
-    inside = xp.where(edge, held, p)
-    log_p = xp.clip(log(inside), -100.0, 0.0)
-    log_rest = xp.clip(log1p(-inside), -100.0, 0.0)
-    loss = -y * log_p - (1 - y) * log_rest
-    rise = (held - y) * ((p - held) / 1e-12)  # 0, with PyTorch's slope
-    loss = xp.where(edge, loss + rise, loss)
-    return reduce(_weighted(loss, weight), reduction, like=input)
+    p, y, w, kept = elements(
+        input=input,
+        target=target,
+        weight=weight,
+        mask=mask,
+        labels=("target",),
+        broadcast=("weight",),
+    )
+    p, y = probabilities(p, "input"), probabilities(y, "target")
+    log_p, log_rest = _held(log, p, p), _held(log1p, -p, 1 - p)
+    loss = weighted(-y * log_p - (1 - y) * log_rest, w, kept)
+    return reduce(loss, reduction, weight=kept, like=input)
 
 
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,
-    weight: Array | None = None,
+    weight: Array | float | None = None,
     *,
     reduction: Reduction = "mean",
-    pos_weight: Array | None = None,
+    pos_weight: Array | float | None = None,
+    mask: Array | None = None,
 ) -> Array:
     r"""Binary cross-entropy of the sigmoid of logits.
 
@@ -111,12 +116,15 @@ def binary_cross_entropy_with_logits(
         Logits :math:`z`, real floating.
     target : array, shape of `input`
         Labels or probabilities :math:`y` in [0, 1], any real dtype or bool.
-    weight : array, broadcasts to the shape of `input`, optional
-        A weight per element.
+    weight : array that broadcasts to the shape of `input`, or float, optional
+        A weight :math:`w` per element; one of 0 silences whatever stands there.
     reduction : {"none", "mean", "sum"}
         The mean divides by the number of elements, whatever the weights are.
-    pos_weight : array, broadcasts to the shape of `input`, optional
+    pos_weight : array that broadcasts to the shape of `input`, or float, optional
         :math:`w_+`, the weight of the positive part only.
+    mask : array of bool, broadcasts to the shape of `input`, optional
+        Which elements count: where it is False, neither loss nor gradient nor the divisor of the
+        mean know of the element, whatever stands there.
 
     Returns
     -------
@@ -130,6 +138,18 @@ def binary_cross_entropy_with_logits(
     ValueError
         If shapes do not match, a value of `target` is outside [0, 1], or `reduction` is unknown.
 
+    See Also
+    --------
+    binary_cross_entropy : the same of probabilities.
+    soft_margin_loss : the same with labels of -1 and 1.
+    sigmoid_focal_loss : the same, with what is easy weighted down.
+    multilabel_soft_margin_loss : its mean over the labels of a sample.
+
+    Notes
+    -----
+    Gradient: :math:`w\,\bigl[(1-y)\,\sigma(z)-w_+\,y\,\sigma(-z)\bigr]`; without weights
+    :math:`\sigma(z)-y`.
+
     Examples
     --------
     >>> import numpy as np
@@ -137,18 +157,33 @@ def binary_cross_entropy_with_logits(
     >>> print(binary_cross_entropy_with_logits(z, y, reduction="none").round(4))
     [0.3133 2.1269]
 
+    In PyTorch, with labels of -100 where there is none:
+
+    >>> import torch
+    >>> z = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> y = torch.tensor([1, 0, -100])
+    >>> loss = binary_cross_entropy_with_logits(z, y, mask=y != -100)
+    >>> loss.backward()
+    >>> print(loss.detach(), z.grad)
+    tensor(1.2201) tensor([-0.1345,  0.4404,  0.0000])
+
     References
     ----------
     Cox (1958), The regression analysis of binary sequences.
+    https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
-    _check_binary(input, target, weight=weight, pos_weight=pos_weight)
-    check_unit_interval(target=target)
-    z = lift(input)
-    y = cast(target, z.dtype)
-    if pos_weight is not None:
-        pos_weight = cast(pos_weight, z.dtype)
-    loss = bernoulli_nll(z, y, pos_weight)
-    return reduce(_weighted(loss, weight), reduction, like=input)
+    z, y, w, w_pos, kept = elements(
+        input=input,
+        target=target,
+        weight=weight,
+        pos_weight=pos_weight,
+        mask=mask,
+        labels=("target",),
+        broadcast=("weight", "pos_weight"),
+    )
+    y = probabilities(y, "target")
+    loss = weighted(bernoulli_nll(z, y, w_pos), w, kept)
+    return reduce(loss, reduction, weight=kept, like=input)
 
 
 def soft_margin_loss(
@@ -177,6 +212,15 @@ def soft_margin_loss(
     ValueError
         If shapes do not match, or `reduction` is unknown.
 
+    See Also
+    --------
+    binary_cross_entropy_with_logits : the same with labels of 0 and 1.
+    logistic_loss : the same, and any other label is refused.
+
+    Notes
+    -----
+    Gradient: :math:`-y\,\sigma(-yz)`.
+
     Examples
     --------
     >>> import numpy as np
@@ -186,13 +230,11 @@ def soft_margin_loss(
 
     References
     ----------
-    Friedman, Hastie and Tibshirani (2000), Additive logistic regression.
+    Friedman, Hastie and Tibshirani (2000), Additive logistic regression: a statistical view of
+    boosting. https://doi.org/10.1214/aos/1016218223
     """
-    _check_binary(input, target)
-    z = lift(input)
-    return reduce(
-        softplus(-cast(target, z.dtype) * z), reduction, like=input
-    )
+    z, y = elements(input=input, target=target, labels=("target",))
+    return reduce(softplus(-y * z), reduction, like=input)
 
 
 def bernoulli_nll(
@@ -213,18 +255,9 @@ def bernoulli_nll(
     return (positive + negative) * tail - times(wrong, low)
 
 
-def _check_binary(
-    input: Array, target: Array, **optional: Array | None
-) -> Any:
-    weights = given(**optional)
-    xp = namespace(input=input, target=target, **weights)
-    check_floating(input=input)
-    check_real(target=target)
-    check_floating(**weights)
-    check_same_shape(input=input, target=target)
-    check_broadcasts(tuple(input.shape), **weights)
-    return xp
-
-
-def _weighted(loss: Array, weight: Array | None) -> Array:
-    return loss if weight is None else loss * cast(weight, loss.dtype)
+def _held(logarithm: Callable[[Array], Array], x: Array, p: Array) -> Array:
+    """Return log p, computed of x, at -100 or above; a constant where p has no reciprocal."""
+    xp = library(x)
+    tiny = float(xp.finfo(p.dtype).smallest_normal)
+    inside = xp.where(p < tiny, stop_gradient(x), x)
+    return xp.clip(logarithm(inside), -100.0, None)

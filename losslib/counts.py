@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import Array, cast, lift, namespace
+from losslib._array import Array, library, times
 from losslib._checks import (
-    check_floating,
+    at_least_zero,
+    check_flag,
     check_option,
-    check_real,
-    check_same_shape,
+    elements,
 )
 from losslib.objective import Reduction, reduce
 
@@ -37,7 +37,7 @@ def poisson_nll_loss(
     input : array, any shape
         Logarithms of the rates :math:`x`, or the rates with ``log_input=False``; real floating.
     target : array, shape of `input`
-        Counts :math:`y`, any real dtype.
+        Counts :math:`y`, at least 0, any real dtype.
     log_input : bool
         Whether `input` holds logarithms.
     full : bool
@@ -57,7 +57,19 @@ def poisson_nll_loss(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If the shapes differ, `eps` is not above 0, or `reduction` is unknown.
+        If the shapes differ, a count or a rate is negative, `eps` is not above 0, or `reduction` is
+        unknown.
+
+    See Also
+    --------
+    gaussian_nll_loss : the likelihood of a real number.
+    cross_entropy : the likelihood of one class of many.
+
+    Notes
+    -----
+    Where the count is 0, the loss is the rate alone: 0 at :math:`x=-\infty`, and so is its slope.
+
+    Gradient: :math:`e^x-y`, or from rates :math:`1-\frac y{x+\varepsilon}`.
 
     Examples
     --------
@@ -67,22 +79,27 @@ def poisson_nll_loss(
 
     References
     ----------
-    Nelder and Wedderburn (1972), Generalized linear models.
+    Nelder and Wedderburn (1972), Generalized linear models. https://doi.org/10.2307/2344614
     """
     check_option(eps=eps)
-    xp = namespace(input=input, target=target)
-    check_floating(input=input)
-    check_real(target=target)
-    check_same_shape(input=input, target=target)
-    x = lift(input)
-    y = cast(target, x.dtype)
-    loss = xp.exp(x) - y * x if log_input else x - y * xp.log(x + eps)
-    if full:
-        above = xp.where(y > 1, y, xp.ones_like(y))
-        stirling = (
-            above * xp.log(above)
-            - above
-            + 0.5 * xp.log(2 * math.pi * above)
-        )
-        loss = loss + xp.where(y > 1, stirling, xp.zeros_like(y))
-    return reduce(loss, reduction, like=input)
+    check_flag(log_input=log_input, full=full)
+    x, y = elements(input=input, target=target, labels=("target",))
+    xp, y = library(x), at_least_zero(y, "target")
+    if log_input:
+        loss = xp.exp(x) - times(y, x)
+    else:
+        x = at_least_zero(x, "input")
+        loss = x - y * xp.log(x + eps)
+    return reduce(
+        loss + _stirling(y) if full else loss, reduction, like=input
+    )
+
+
+def _stirling(y: Array) -> Array:
+    """Return Stirling's approximation of log y! where y is above 1, else 0."""
+    xp = library(y)
+    above = xp.where(y > 1, y, 1.0)
+    log_factorial = (
+        above * xp.log(above) - above + 0.5 * xp.log(2 * math.pi * above)
+    )
+    return xp.where(y > 1, log_factorial, 0.0 * y)  # nan stays nan

@@ -18,9 +18,10 @@ from losslib._array import (
     namespace,
     positions,
     seen,
+    spoiled,
     stop_gradient,
 )
-from losslib._checks import check_floating, first_where
+from losslib._checks import check_flag, check_floating, first_where
 from losslib.logits import logsumexp
 from losslib.objective import Reduction, reduce
 
@@ -43,9 +44,7 @@ def ctc_loss(
     .. math:: \ell = -\log\sum_{\pi\,\to\,y}\;\prod_{t=1}^{T} p_t(\pi_t),
 
     the sum over all alignments :math:`\pi`: one class per frame, which spell the target
-    :math:`y` when repeats are merged and then blanks are removed. The gradient is the derivative
-    with respect to `log_probs` themselves, minus the posterior of each class at each frame.
-    PyTorch returns what holds behind a `log_softmax` only; behind one, both are equal.
+    :math:`y` when repeats are merged and then blanks are removed.
 
     Parameters
     ----------
@@ -78,10 +77,22 @@ def ctc_loss(
     Raises
     ------
     TypeError
-        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+        If an argument is no array, comes from another library, or has the wrong kind of dtype, or
+        an option the wrong type.
     ValueError
         If shapes do not match, a label, a length or `blank` is out of range, a label is `blank`,
         or `reduction` is unknown.
+
+    See Also
+    --------
+    log_softmax : what gives the log-probabilities.
+    nll_loss : the same where the alignment is known.
+
+    Notes
+    -----
+    Gradient: minus the posterior probability of each class at each frame, the derivative with
+    respect to `log_probs` themselves. PyTorch returns what holds behind a `log_softmax` only;
+    behind one, both are equal.
 
     Examples
     --------
@@ -93,14 +104,18 @@ def ctc_loss(
 
     References
     ----------
-    Graves et al. (2006), Connectionist temporal classification.
+    Graves et al. (2006), Connectionist temporal classification: labelling unsegmented sequence data
+    with recurrent neural networks. https://doi.org/10.1145/1143844.1143891
     """
-    targets, frames, lengths = _check_ctc(
+    check_flag(zero_infinity=zero_infinity)
+    targets, frames, lengths, wrong = _check_ctc(
         log_probs, targets, input_lengths, target_lengths, blank
     )
     xp, x = library(log_probs), lift(log_probs)
-    labels = _label_rows(targets, lengths, x.shape[-1], blank)
+    labels, misspelt = _label_rows(targets, lengths, x.shape[-1], blank)
     x = x if x.ndim == 3 else x[:, None, :]
+    if not concrete(misspelt):
+        x = spoiled(x, (wrong | misspelt)[None, :, None])
     log_likelihood = _log_likelihood(x, labels, frames, lengths, blank)
     never = log_likelihood < IMPOSSIBLE / 2
     loss = xp.where(
@@ -221,8 +236,11 @@ def _check_ctc(
     input_lengths: Array | Sequence[int],
     target_lengths: Array | Sequence[int],
     blank: int,
-) -> tuple[Array, Array, Array]:
-    """Return the targets, and how many frames and labels each sample has, shape (N)."""
+) -> tuple[Array, Array, Array, Array]:
+    """Return the targets, how many frames and labels each sample has, and which lengths are wrong.
+
+    The last three have shape (N). Where the lengths can be seen, a wrong one raises.
+    """
     namespace(log_probs=log_probs, targets=targets)
     integers = {
         "targets": targets,
@@ -241,7 +259,9 @@ def _check_ctc(
             f"log_probs must have shape (T, C) or (T, N, C), got {tuple(log_probs.shape)}"
         )
     n_frames, *samples, n_classes = log_probs.shape
-    if not (isinstance(blank, int) and 0 <= blank < n_classes):
+    if not isinstance(blank, int | np.integer) or isinstance(blank, bool):
+        raise TypeError(f"blank must be an integer, got {blank!r}")
+    if not 0 <= blank < n_classes:
         raise ValueError(
             f"blank must be a class in 0 … {n_classes - 1}, got {blank!r}"
         )
@@ -258,9 +278,10 @@ def _check_ctc(
             f"got {tuple(targets.shape)}"
         )
     y, frames, lengths = (indices(x, log_probs) for x in integers.values())
-    _check_up_to(n_frames, input_lengths=frames)
-    _check_up_to(targets.shape[-1], target_lengths=lengths)
-    return y, xp.reshape(frames, (n,)), xp.reshape(lengths, (n,))
+    frames, late = _up_to(n_frames, frames, "input_lengths")
+    lengths, long = _up_to(targets.shape[-1], lengths, "target_lengths")
+    wrong = xp.reshape(late | long, (n,))
+    return y, xp.reshape(frames, (n,)), xp.reshape(lengths, (n,)), wrong
 
 
 def _from_ints(lengths: Array | Sequence[int], like: Array) -> Array:
@@ -272,20 +293,23 @@ def _from_ints(lengths: Array | Sequence[int], like: Array) -> Array:
     return lengths
 
 
-def _check_up_to(most: int, **lengths: Array) -> None:
-    """Raise a ValueError that names the first of the arrays with a value not in 0 … `most`."""
-    for name, x in lengths.items():
-        outside = (x < 0) | (x > most)
-        if seen(outside):
-            raise ValueError(
-                f"{name} must be in 0 … {most}, got {first_where(x, outside)}"
-            )
+def _up_to(most: int, lengths: Array, name: str) -> tuple[Array, Array]:
+    """Return lengths in 0 … `most`, and which were not: these raise, or hidden are held at it."""
+    outside = (lengths < 0) | (lengths > most)
+    if seen(outside):
+        raise ValueError(
+            f"{name} must be in 0 … {most}, got {first_where(lengths, outside)}"
+        )
+    return library(lengths).where(outside, most, lengths), outside
 
 
 def _label_rows(
     targets: Array, lengths: Array, n_classes: int, blank: int
-) -> Array:
-    """Return the labels of each sample in a row ``(N, S)``, blanks behind the last."""
+) -> tuple[Array, Array]:
+    """Return the labels of each sample in a row ``(N, S)``, blanks behind the last.
+
+    And which samples have a label that is none: these raise, or are hidden and get a blank there.
+    """
     xp = library(targets)
     rows = targets if targets.ndim == 2 else _rows(targets, lengths)
     listed = positions(rows, 1) < lengths[:, None]
@@ -296,7 +320,10 @@ def _label_rows(
             f"targets must hold classes in 0 … {n_classes - 1} other than blank={blank}, "
             f"got {first_where(rows, wrong)}"
         )
-    return xp.where(listed, rows, blank)
+    misspelt = xp.any(wrong, axis=1)
+    if targets.ndim == 1:
+        misspelt = misspelt | (xp.sum(lengths) != targets.shape[0])
+    return xp.where(listed & ~no_label, rows, blank), misspelt
 
 
 def _rows(targets: Array, lengths: Array) -> Array:
@@ -315,6 +342,8 @@ def _rows(targets: Array, lengths: Array) -> Array:
                 f"got {targets.shape[0]}"
             )
         j = j[: max(listed, default=0)]
-    place = xp.where(j < lengths[:, None], start[:, None] + j, 0)
+    place = start[:, None] + j
+    inside = (j < lengths[:, None]) & (place < targets.shape[0])
+    place = xp.where(inside, place, 0)
     labels = xp.take(targets, xp.reshape(place, (-1,)), axis=0)
     return xp.reshape(labels, tuple(place.shape))

@@ -7,17 +7,20 @@ Units are nats; ``base=2`` gives bits.
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from losslib._array import (
     Array,
     cast,
     class_axis,
+    concrete,
+    library,
     lift,
     log,
+    log1p,
     namespace,
     one_hot,
     seen,
+    spoiled,
     stop_gradient,
     xlogy,
 )
@@ -25,8 +28,9 @@ from losslib._checks import (
     check_axis,
     check_classification,
     check_floating,
+    check_number,
     check_same_shape,
-    check_unit_interval,
+    probabilities,
 )
 from losslib.objective import Reduction, reduce
 
@@ -44,14 +48,22 @@ def self_information(p: Array, *, base: float = math.e) -> Array:
     Returns
     -------
     array
-        Shape and dtype of `p`; infinite where `p` is 0.
+        In nats, or in the unit of `base`; shape and dtype of `p`; infinite where `p` is 0.
 
     Raises
     ------
     TypeError
-        If `p` is not a real floating array.
+        If `p` is not a real floating array, or `base` is no number.
     ValueError
         If a value of `p` lies outside [0, 1], or `base` is not above 1.
+
+    See Also
+    --------
+    entropy : its expectation.
+
+    Notes
+    -----
+    Gradient: :math:`-1/p`.
 
     Examples
     --------
@@ -62,13 +74,14 @@ def self_information(p: Array, *, base: float = math.e) -> Array:
     References
     ----------
     Shannon (1948), A mathematical theory of communication.
+    https://doi.org/10.1002/j.1538-7305.1948.tb01338.x
     """
     namespace(p=p)
     check_floating(p=p)
-    check_unit_interval(p=p)
-    return cast(
-        (0.0 - log(lift(p))) / _nats(base), p.dtype
-    )  # 0 - 0 is 0, and -0 is not
+    surprise = 0.0 - log(
+        probabilities(lift(p), "p")
+    )  # of 1 it is 0, not -0
+    return cast(surprise / _nats(base), p.dtype)
 
 
 def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
@@ -86,15 +99,25 @@ def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
     Returns
     -------
     array
-        Shape of `p` without `axis`, between 0 and :math:`\log n`.
+        In nats, or in the unit of `base`; dtype of `p`, its shape without
+        `axis`, between 0 and :math:`\log n`.
 
     Raises
     ------
     TypeError
-        If `p` is not a real floating array.
+        If `p` is not a real floating array, or `base` is no number.
     ValueError
         If a value of `p` lies outside [0, 1], a distribution does not sum to 1 (within 0.001), or
         `base` is not above 1.
+
+    See Also
+    --------
+    self_information : what it is the expectation of.
+    cross_entropy_between : the expectation when another distribution is predicted.
+
+    Notes
+    -----
+    Gradient: :math:`-\log p_k-1`, and 0 where :math:`p_k` is 0.
 
     Examples
     --------
@@ -105,12 +128,11 @@ def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
     References
     ----------
     Shannon (1948), A mathematical theory of communication.
+    https://doi.org/10.1002/j.1538-7305.1948.tb01338.x
     """
-    xp = _check_distributions(axis, p=p)
-    q = lift(p)
-    return cast(
-        (0.0 - xp.sum(xlogy(q, q), axis=axis)) / _nats(base), p.dtype
-    )
+    (q,) = _distributions(axis, p=p)
+    total = 0.0 - library(q).sum(xlogy(q, q), axis=axis)
+    return cast(total / _nats(base), p.dtype)
 
 
 def cross_entropy_between(
@@ -130,15 +152,26 @@ def cross_entropy_between(
     Returns
     -------
     array
-        Shape of `p` without `axis`; infinite where `q` is 0 and `p` is not.
+        In nats, or in the unit of `base`; dtype of `p`, its shape without
+        `axis`; infinite where `q` is 0 and `p` is not.
 
     Raises
     ------
     TypeError
-        If `p` or `q` is not a real floating array, or they come from two libraries.
+        If `p` or `q` is not a real floating array, they come from two libraries, or `base` is no
+        number.
     ValueError
         If the shapes differ, a value lies outside [0, 1], a distribution does not sum to 1 (within
         0.001), or `base` is not above 1.
+
+    See Also
+    --------
+    cross_entropy : the loss, of logits.
+    kl_divergence : what of it the prediction can lower.
+
+    Notes
+    -----
+    Gradient: :math:`-p_k/q_k` in :math:`q`, and 0 where :math:`p_k` is 0.
 
     Examples
     --------
@@ -149,12 +182,11 @@ def cross_entropy_between(
     References
     ----------
     Cover and Thomas (2006), Elements of Information Theory, chapter 5.
+    https://doi.org/10.1002/047174882X
     """
-    xp = _check_distributions(axis, p=p, q=q)
-    return cast(
-        (0.0 - xp.sum(xlogy(lift(p), lift(q)), axis=axis)) / _nats(base),
-        p.dtype,
-    )
+    true, predicted = _distributions(axis, p=p, q=q)
+    total = 0.0 - library(p).sum(xlogy(true, predicted), axis=axis)
+    return cast(total / _nats(base), p.dtype)
 
 
 def kl_divergence(
@@ -174,15 +206,37 @@ def kl_divergence(
     Returns
     -------
     array
-        Shape of `p` without `axis`; infinite where `q` is 0 and `p` is not.
+        In nats, or in the unit of `base`; dtype of `p`, its shape without
+        `axis`; infinite where `q` is 0 and `p` is not.
 
     Raises
     ------
     TypeError
-        If `p` or `q` is not a real floating array, or they come from two libraries.
+        If `p` or `q` is not a real floating array, they come from two libraries, or `base` is no
+        number.
     ValueError
         If the shapes differ, a value lies outside [0, 1], a distribution does not sum to 1 (within
         0.001), or `base` is not above 1.
+
+    See Also
+    --------
+    kl_div : the loss of log-probabilities, pointwise.
+    mutual_information : the divergence of a joint distribution from its marginals' product.
+
+    Notes
+    -----
+    Near :math:`p=q` the sum of :math:`p\log(p/q)` is a small difference of large terms, of which
+    rounding leaves nothing, not even the sign. Both distributions sum to 1, so with
+    :math:`r_k=(q_k-p_k)/p_k`
+
+    .. math:: \mathrm{KL}(P\|Q)=\sum_k p_k\,\bigl(r_k-\log(1+r_k)\bigr),
+
+    whose terms are never negative, in floating point too; this form is the one computed. Of
+    distributions whose sums are a little off 1 it is the divergence with
+    :math:`\sum_k(q_k-p_k)` added.
+
+    Gradient: :math:`1-p_k/q_k` in :math:`q`, and :math:`\log(p_k/q_k)` in :math:`p`: those of the
+    textbook's form plus a constant, which no change of a distribution feels.
 
     Examples
     --------
@@ -194,11 +248,11 @@ def kl_divergence(
     References
     ----------
     Kullback and Leibler (1951), On information and sufficiency.
+    https://doi.org/10.1214/aoms/1177729694
     """
-    xp = _check_distributions(axis, p=p, q=q)
-    true, predicted = lift(p), lift(q)
-    terms = xlogy(true, true) - xlogy(true, predicted)
-    return cast(xp.sum(terms, axis=axis) / _nats(base), p.dtype)
+    true, predicted = _distributions(axis, p=p, q=q)
+    total = library(p).sum(relative_entropy(true, predicted), axis=axis)
+    return cast(total / _nats(base), p.dtype)
 
 
 def mutual_information(joint: Array, *, base: float = math.e) -> Array:
@@ -214,25 +268,38 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
     Returns
     -------
     array
-        Shape of `joint` without its last two axes; 0 where :math:`X` and :math:`Y` are independent.
+        In nats, or in the unit of `base`; dtype of `joint`, its shape without the last two axes;
+        0 where :math:`X` and :math:`Y` are independent.
 
     Raises
     ------
     TypeError
-        If `joint` is not a real floating array.
+        If `joint` is not a real floating array, or `base` is no number.
     ValueError
         If `joint` has fewer than two axes, a value lies outside [0, 1], a joint distribution does
         not sum to 1 (within 0.001), or `base` is not above 1.
 
+    See Also
+    --------
+    kl_divergence : what it is an instance of, and computed as: never negative.
+    entropy : :math:`I(X;Y)=H(X)+H(Y)-H(X,Y)`.
+
+    Notes
+    -----
+    Gradient: :math:`\log\frac{p_{xy}}{p_x p_y}` up to a constant, which no change of a distribution
+    feels.
+
     Examples
     --------
     >>> import numpy as np
-    >>> print(mutual_information(np.array([[0.5, 0.0], [0.0, 0.5]]), base=2))
-    1.0
+    >>> joint = np.array([[0.5, 0.0], [0.0, 0.5]])
+    >>> print(f"{mutual_information(joint, base=2):.4f} bits")
+    1.0000 bits
 
     References
     ----------
     Cover and Thomas (2006), Elements of Information Theory, section 2.3.
+    https://doi.org/10.1002/047174882X
     """
     xp = namespace(joint=joint)
     check_floating(joint=joint)
@@ -241,16 +308,12 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
             f"joint must have two axes, one per variable, got shape {tuple(joint.shape)}"
         )
     cells = (*joint.shape[:-2], math.prod(joint.shape[-2:]))
-    _check_distributions(-1, joint=xp.reshape(joint, cells))
-    pair = lift(joint)
-    apart = xp.sum(pair, axis=-1, keepdims=True) * xp.sum(
-        pair, axis=-2, keepdims=True
-    )
-    p, q = xp.reshape(pair, cells), xp.reshape(apart, cells)
-    return cast(
-        xp.sum(xlogy(p, p) - xlogy(p, q), axis=-1) / _nats(base),
-        joint.dtype,
-    )
+    (p,) = _distributions(-1, joint=xp.reshape(joint, cells))
+    pair = xp.reshape(p, tuple(joint.shape))
+    rows = xp.sum(pair, axis=-1, keepdims=True)
+    columns = xp.sum(pair, axis=-2, keepdims=True)
+    total = xp.sum(relative_entropy(pair, rows * columns), axis=(-2, -1))
+    return cast(total / _nats(base), joint.dtype)
 
 
 def brier_score(
@@ -273,7 +336,8 @@ def brier_score(
     Returns
     -------
     array
-        Shape of `target` for "none", else a scalar array; each entry lies in [0, 2].
+        In squared units of probability, dtype of `input`: the shape of `target` for "none", else a
+        scalar array; the loss of a sample lies in [0, 2].
 
     Raises
     ------
@@ -281,6 +345,15 @@ def brier_score(
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
         If shapes do not match, a class is out of range, or `input` is no distribution.
+
+    See Also
+    --------
+    cross_entropy : the logarithmic score, of logits.
+    mse_loss : the squared error, of which it is C times the mean.
+
+    Notes
+    -----
+    Gradient: :math:`2\,(\hat y-y)`.
 
     Examples
     --------
@@ -291,19 +364,33 @@ def brier_score(
     References
     ----------
     Brier (1950), Verification of forecasts expressed in terms of probability.
+    https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
     """
-    xp, target = check_classification(input, target)
+    _check_class_probabilities(input, target)
+    xp, target = check_classification(input, target, ignore_index=None)
     axis = class_axis(input)
-    _check_distributions(axis, input=input)
-    p = lift(input)
-    return reduce(
-        xp.sum((p - one_hot(target, p)) ** 2, axis=axis),
-        reduction,
-        like=input,
-    )
+    (p,) = _distributions(axis, input=input)
+    hot = one_hot(target, p)
+    if not concrete(target):  # no class is hot where it is out of range
+        p = spoiled(p, xp.sum(hot, axis=axis, keepdims=True) == 0)
+    return reduce(xp.sum((p - hot) ** 2, axis=axis), reduction, like=input)
+
+
+def relative_entropy(p: Array, q: Array) -> Array:
+    r"""Return :math:`p\log(p/q) - p + q` of each outcome, never negative; over all, the sum is KL.
+
+    Near p it is :math:`p\,(r-\log(1+r))` with :math:`r=(q-p)/p`: the difference q - p is exact
+    there, and no rounding takes log1p(r) above r. Far from p nothing cancels.
+    """
+    xp = library(p)
+    near = xp.abs(q - p) < 0.5 * p
+    r = xp.where(near, (q - p) / xp.where(near, p, 1.0), 0.0)
+    far = (q - p) - (xlogy(p, q) - xlogy(p, p))
+    return xp.where(near, p * (r - log1p(r)), far)
 
 
 def _nats(base: float) -> float:
+    check_number(base=base)
     if not base > 1:
         raise ValueError(
             f"base must be above 1 (e for nats, 2 for bits), got {base!r}"
@@ -311,20 +398,42 @@ def _nats(base: float) -> float:
     return math.log(base)
 
 
-def _check_distributions(axis: int, **arrays: Array) -> Any:
-    xp = namespace(**arrays)
+def _distributions(axis: int, **arrays: Array) -> tuple[Array, ...]:
+    """Check distributions along an axis, and return them in one dtype, float32 at least.
+
+    One that is none, where a compiler hides its values, is nan.
+    """
+    namespace(**arrays)
     check_floating(**arrays)
     check_same_shape(**arrays)
     check_axis(axis, **arrays)
-    for name, p in arrays.items():
-        slack = max(
-            1e-3, float(xp.finfo(p.dtype).eps)
-        )  # a sum of probabilities is rounded too
-        check_unit_interval(slack=slack, **{name: p})
-        off = xp.abs(xp.sum(lift(stop_gradient(p)), axis=axis) - 1)
-        if seen(~(off <= slack)):
-            raise ValueError(
-                f"{name} must sum to 1 along axis {axis}, "
-                f"got a sum that is off by {float(xp.max(off)):.4g}"
-            )
-    return xp
+    first = next(iter(arrays.values()))
+    return tuple(
+        cast(_distribution(p, axis, name), lift(first).dtype)
+        for name, p in arrays.items()
+    )
+
+
+def _distribution(p: Array, axis: int, name: str) -> Array:
+    xp = library(p)
+    # a sum of probabilities is rounded too
+    slack = max(1e-3, float(xp.finfo(p.dtype).eps))
+    p = probabilities(lift(p), name, slack=slack)
+    total = xp.sum(stop_gradient(p), axis=axis, keepdims=True)
+    off = xp.abs(total - 1)
+    if seen(~(off <= slack)):
+        raise ValueError(
+            f"{name} must sum to 1 along axis {axis}, "
+            f"got a sum that is off by {float(xp.max(off)):.4g}"
+        )
+    return p if concrete(p) else spoiled(p, ~(off <= slack))
+
+
+def _check_class_probabilities(input: Array, target: Array) -> None:
+    """Raise a ValueError if `input` holds one probability per sample, and not one per class."""
+    namespace(input=input, target=target)
+    if input.ndim == 1 and tuple(target.shape) == tuple(input.shape):
+        raise ValueError(
+            "input must hold a probability for each class, shape (C) or (N, C, …), got shape "
+            f"{tuple(input.shape)} with a target for each: of two classes, stack 1 - p and p"
+        )

@@ -10,6 +10,7 @@ overflows: the largest logit is subtracted first.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from losslib._array import (
@@ -23,7 +24,7 @@ from losslib._array import (
     relu,
     stop_gradient,
 )
-from losslib._checks import check_axis, check_floating
+from losslib._checks import check_axis, check_flag, check_floating
 
 
 def below_max(input: Array, axis: int) -> tuple[Array, Array]:
@@ -54,14 +55,23 @@ def logsumexp(
     Returns
     -------
     array
-        Shape of `input` without `axis`; :math:`-\infty` where all logits are.
+        Dtype of `input`, its shape without `axis`; :math:`-\infty` where all logits are.
 
     Raises
     ------
     TypeError
-        If `input` is not a real floating array.
+        If `input` is not a real floating array, or `keepdims` is not a bool.
     ValueError
         If `input` has no such axis.
+
+    See Also
+    --------
+    softmax : its gradient.
+    log_softmax : the logits less their log-sum-exp.
+
+    Notes
+    -----
+    Gradient: :math:`\operatorname{softmax}(z)`, and 0 where all logits are :math:`-\infty`.
 
     Examples
     --------
@@ -72,10 +82,15 @@ def logsumexp(
     References
     ----------
     Boyd and Vandenberghe (2004), Convex Optimization, section 3.1.5.
+    https://doi.org/10.1017/CBO9780511804441
+
+    Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions.
+    https://doi.org/10.1093/imanum/draa038
     """
     xp = _check_logits(input, axis)
+    check_flag(keepdims=keepdims)
     shifted, top = below_max(lift(input), axis)
-    result = log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)) + top
+    result = _log_sum(shifted, axis) + top
     return cast(
         result if keepdims else xp.squeeze(result, axis=axis), input.dtype
     )
@@ -103,22 +118,39 @@ def log_softmax(input: Array, axis: int = -1) -> Array:
     ValueError
         If `input` has no such axis.
 
+    See Also
+    --------
+    softmax : the probabilities.
+    logsumexp : what is subtracted from the logits.
+
+    Notes
+    -----
+    Where all logits of a slice are :math:`-\infty`, no class is left, and the slice is nan.
+
+    Gradient: :math:`\partial\log p_i/\partial z_k = [i=k]-p_k`.
+
     Examples
     --------
     >>> import numpy as np
     >>> print(log_softmax(np.array([1.0, 2.0])).round(4))
     [-1.3133 -0.3133]
+    >>> import torch
+    >>> z = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> log_softmax(z)[1].backward()
+    >>> print(z.grad)
+    tensor([-0.2689,  0.2689])
 
     References
     ----------
     Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    https://doi.org/10.1007/978-3-642-76153-9_28
+
+    Blanchard, Higham and Higham (2021), Accurately computing the log-sum-exp and softmax functions.
+    https://doi.org/10.1093/imanum/draa038
     """
-    xp = _check_logits(input, axis)
+    _check_logits(input, axis)
     shifted, _ = below_max(lift(input), axis)
-    return cast(
-        shifted - log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)),
-        input.dtype,
-    )
+    return cast(shifted - _log_sum(shifted, axis), input.dtype)
 
 
 def softmax(input: Array, axis: int = -1) -> Array:
@@ -143,6 +175,18 @@ def softmax(input: Array, axis: int = -1) -> Array:
     ValueError
         If `input` has no such axis.
 
+    See Also
+    --------
+    log_softmax : its logarithm, to all digits where a probability vanishes.
+    logsumexp : the function whose gradient it is.
+    sigmoid : the same for two classes.
+
+    Notes
+    -----
+    Where all logits of a slice are :math:`-\infty`, no class is left, and the slice is nan.
+
+    Gradient: :math:`\partial p_i/\partial z_k = p_i\,([i=k]-p_k)`.
+
     Examples
     --------
     >>> import numpy as np
@@ -152,6 +196,7 @@ def softmax(input: Array, axis: int = -1) -> Array:
     References
     ----------
     Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    https://doi.org/10.1007/978-3-642-76153-9_28
     """
     xp = _check_logits(input, axis)
     shifted, _ = below_max(lift(input), axis)
@@ -179,6 +224,15 @@ def softplus(input: Array) -> Array:
     TypeError
         If `input` is not a real floating array.
 
+    See Also
+    --------
+    logsumexp : the same of any number of logits.
+    log_sigmoid : its mirror image, :math:`-\log(1+e^{-z})`.
+
+    Notes
+    -----
+    Gradient: :math:`\sigma(z)`.
+
     Examples
     --------
     >>> import numpy as np
@@ -188,6 +242,7 @@ def softplus(input: Array) -> Array:
     References
     ----------
     Dugas et al. (2001), Incorporating second-order functional knowledge for better option pricing.
+    https://proceedings.neurips.cc/paper/2000/file/44968aece94f667e4095002d140b5896-Paper.pdf
     """
     xp = namespace(input=input)
     check_floating(input=input)
@@ -214,6 +269,15 @@ def log_sigmoid(input: Array) -> Array:
     TypeError
         If `input` is not a real floating array.
 
+    See Also
+    --------
+    sigmoid : the probability itself.
+    softplus : its mirror image.
+
+    Notes
+    -----
+    Gradient: :math:`\sigma(-z)`.
+
     Examples
     --------
     >>> import numpy as np
@@ -223,6 +287,7 @@ def log_sigmoid(input: Array) -> Array:
     References
     ----------
     Cox (1958), The regression analysis of binary sequences.
+    https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
     namespace(input=input)
     check_floating(input=input)
@@ -247,6 +312,15 @@ def sigmoid(input: Array) -> Array:
     TypeError
         If `input` is not a real floating array.
 
+    See Also
+    --------
+    log_sigmoid : its logarithm, to all digits where the probability vanishes.
+    softmax : the same for any number of classes.
+
+    Notes
+    -----
+    Gradient: :math:`\sigma(z)\,\sigma(-z)`.
+
     Examples
     --------
     >>> import numpy as np
@@ -256,6 +330,7 @@ def sigmoid(input: Array) -> Array:
     References
     ----------
     Cox (1958), The regression analysis of binary sequences.
+    https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
     xp = namespace(input=input)
     check_floating(input=input)
@@ -267,6 +342,14 @@ def sigmoid(input: Array) -> Array:
 def minus_abs(z: Array) -> Array:
     """Return -|z|; its slope at 0 is 1, as if 0 were negative, where that of `abs` would be 0."""
     return z * (1 - 2 * cast(z > 0, z.dtype))
+
+
+def _log_sum(shifted: Array, axis: int) -> Array:
+    """Return log Σ exp along an axis, kept; where every class is left out, -inf without a slope."""
+    xp = library(shifted)
+    total = xp.sum(xp.exp(shifted), axis=axis, keepdims=True)
+    nothing = total == 0
+    return xp.where(nothing, -math.inf, log(xp.where(nothing, 1.0, total)))
 
 
 def _check_logits(input: Array, axis: int) -> Any:

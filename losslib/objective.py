@@ -7,10 +7,18 @@ distribution, and a penalty is the negative log-density of a prior.
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
-from losslib._array import Array, cast, lift, namespace, quotient
-from losslib._checks import check_floating, given
+from losslib._array import (
+    Array,
+    absolute,
+    cast,
+    library,
+    lift,
+    namespace,
+    quotient,
+)
+from losslib._checks import check_at_least, check_floating, given
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
@@ -33,22 +41,33 @@ def reduce(
         The loss of each sample, already multiplied by its weight if it has one.
     reduction : {"none", "mean", "sum"}
         What to return. The mean of nothing is nan, as in PyTorch.
-    weight : array, shape of `values`, optional
+    weight : array, broadcasts to the shape of `values`, optional
         The weights by which `values` were multiplied; the mean divides by their sum.
     like : array, optional
-        The result gets the dtype of this array.
+        The result gets the dtype of this array; without it, that of `values`.
 
     Returns
     -------
     array
-        Shape of `values` for "none", else a scalar array.
+        In units of `values`: their shape for "none", else a scalar array.
 
     Raises
     ------
     TypeError
-        If `values` is not an array.
+        If `values` is no real floating array.
     ValueError
         If `reduction` is not one of the three.
+
+    See Also
+    --------
+    l1_penalty, l2_penalty : what is added to a mean loss to make it an objective.
+
+    Notes
+    -----
+    Sums are accumulated in float32 or better, whatever the dtype of `values`.
+
+    Gradient: :math:`\partial\,\text{mean}/\partial\ell_i = 1/\sum_j w_j`, and 0 where all weights
+    are 0.
 
     Examples
     --------
@@ -56,20 +75,49 @@ def reduce(
     >>> losses = np.array([0.5, 1.0, 3.0])
     >>> print(reduce(losses), reduce(losses, "sum"), reduce(losses, "none"))
     1.5 4.5 [0.5 1.  3. ]
+
+    References
+    ----------
+    Bottou, Curtis and Nocedal (2018), Optimization methods for large-scale machine learning,
+    section 2. https://doi.org/10.1137/16M1080173
     """
     xp = namespace(values=values, **given(weight=weight))
+    check_floating(values=values)
+    result = lift(values)
     if reduction == "sum":
-        values = xp.sum(values)
+        result = xp.sum(result)
+    elif reduction == "mean" and weight is None:
+        result = quotient(xp.sum(result), math.prod(values.shape))
     elif reduction == "mean":
-        total = (
-            math.prod(values.shape) if weight is None else xp.sum(weight)
-        )
-        values = quotient(xp.sum(values), total)
+        result = _over(xp.sum(result), _total(weight, result))
     elif reduction != "none":
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"
         )
-    return values if like is None else cast(values, like.dtype)
+    return cast(result, values.dtype if like is None else like.dtype)
+
+
+def weighted(loss: Array, *weights: Array | None) -> Array:
+    """Return the losses times those of the weights that are not None."""
+    for weight in weights:
+        loss = loss if weight is None else loss * weight
+    return loss
+
+
+def _total(weight: Array, values: Array) -> Array:
+    """Return the sum of the weights, each as often as it broadcasts, in the dtype of `values`."""
+    xp = library(values)
+    weights = cast(weight, values.dtype)
+    return xp.sum(xp.broadcast_to(weights, tuple(values.shape)))
+
+
+def _over(total: Array, weight: Array) -> Array:
+    """Return total / weight; nan, with a gradient of 0, where nothing has a weight."""
+    xp = library(total)
+    nothing = weight == 0
+    return xp.where(
+        nothing, math.nan, total / xp.where(nothing, 1.0, weight)
+    )
 
 
 def l1_penalty(input: Array, strength: float = 1.0) -> Array:
@@ -85,14 +133,22 @@ def l1_penalty(input: Array, strength: float = 1.0) -> Array:
     Returns
     -------
     array
-        A scalar array of the dtype of `input`.
+        In nats, a scalar array of the dtype of `input`.
 
     Raises
     ------
     TypeError
-        If `input` is not a real floating array.
+        If `input` is not a real floating array, or `strength` is no number.
     ValueError
         If `strength` is negative.
+
+    See Also
+    --------
+    l2_penalty : the Gaussian prior, whose pull fades near 0.
+
+    Notes
+    -----
+    Gradient: :math:`\lambda\,\operatorname{sign}(w)`, which is 0 at the kink :math:`w=0`.
 
     Examples
     --------
@@ -103,9 +159,11 @@ def l1_penalty(input: Array, strength: float = 1.0) -> Array:
     References
     ----------
     Tibshirani (1996), Regression shrinkage and selection via the lasso.
+    https://doi.org/10.1111/j.2517-6161.1996.tb02080.x
     """
-    xp = _check_penalty(input, strength)
-    return cast(strength * xp.sum(xp.abs(lift(input))), input.dtype)
+    weights = _parameters(input, strength)
+    total = library(input).sum(absolute(weights))
+    return cast(strength * total, input.dtype)
 
 
 def l2_penalty(input: Array, strength: float = 1.0) -> Array:
@@ -123,14 +181,22 @@ def l2_penalty(input: Array, strength: float = 1.0) -> Array:
     Returns
     -------
     array
-        A scalar array of the dtype of `input`.
+        In nats, a scalar array of the dtype of `input`.
 
     Raises
     ------
     TypeError
-        If `input` is not a real floating array.
+        If `input` is not a real floating array, or `strength` is no number.
     ValueError
         If `strength` is negative.
+
+    See Also
+    --------
+    l1_penalty : the Laplace prior, which sets parameters to 0.
+
+    Notes
+    -----
+    Gradient: :math:`\lambda w`.
 
     Examples
     --------
@@ -140,18 +206,16 @@ def l2_penalty(input: Array, strength: float = 1.0) -> Array:
 
     References
     ----------
-    Hoerl and Kennard (1970), Ridge regression.
+    Hoerl and Kennard (1970), Ridge regression: biased estimation for nonorthogonal problems.
+    https://doi.org/10.1080/00401706.1970.10488634
     """
-    xp = _check_penalty(input, strength)
-    weights = lift(input)
-    return cast(0.5 * strength * xp.sum(weights * weights), input.dtype)
+    weights = _parameters(input, strength)
+    total = library(input).sum(weights * weights)
+    return cast(0.5 * strength * total, input.dtype)
 
 
-def _check_penalty(input: Array, strength: float) -> Any:
-    xp = namespace(input=input)
+def _parameters(input: Array, strength: float) -> Array:
+    namespace(input=input)
     check_floating(input=input)
-    if not strength >= 0:
-        raise ValueError(
-            f"strength must be a number of at least 0, got {strength!r}"
-        )
-    return xp
+    check_at_least(0, strength=strength)
+    return lift(input)

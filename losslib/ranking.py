@@ -2,12 +2,11 @@ r"""Losses of an order: which of two scores should be the larger."""
 
 from __future__ import annotations
 
-from losslib._array import Array, cast, lift, namespace, relu, remake_masks
-from losslib._checks import check_floating, check_real, check_same_shape
+from losslib._array import Array, relu, remade
+from losslib._checks import check_number, elements
 from losslib.objective import Reduction, reduce
 
 
-@remake_masks
 def margin_ranking_loss(
     input1: Array,
     input2: Array,
@@ -38,9 +37,20 @@ def margin_ranking_loss(
     Raises
     ------
     TypeError
-        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+        If an argument is no array, comes from another library, or has the wrong kind of dtype,
+        or `margin` is no number.
     ValueError
         If the shapes differ, or `reduction` is unknown.
+
+    See Also
+    --------
+    hinge_loss : the hinge of one score.
+    triplet_margin_loss : the hinge of two distances.
+
+    Notes
+    -----
+    Gradient: :math:`-y` in :math:`x_1` and :math:`y` in :math:`x_2` where
+    :math:`y\,(x_1-x_2)<m`, else 0.
 
     Examples
     --------
@@ -51,12 +61,15 @@ def margin_ranking_loss(
 
     References
     ----------
-    Herbrich, Graepel and Obermayer (2000), Large margin rank boundaries for ordinal regression.
+    Herbrich, Graepel and Obermayer (2000), Large margin rank boundaries for ordinal regression, in
+    Advances in large margin classifiers. https://doi.org/10.7551/mitpress/1113.001.0001
     """
-    namespace(input1=input1, input2=input2, target=target)
-    check_floating(input1=input1, input2=input2)
-    check_real(target=target)
-    check_same_shape(input1=input1, input2=input2, target=target)
-    first = lift(input1)
-    lead = cast(target, first.dtype) * (first - lift(input2))
-    return reduce(relu(margin - lead), reduction, like=input1)
+    check_number(margin=margin)
+    x1, x2, y = elements(
+        input1=input1, input2=input2, target=target, labels=("target",)
+    )
+
+    def hinge(x1: Array, x2: Array, y: Array) -> Array:
+        return relu(margin - y * (x1 - x2))
+
+    return reduce(remade(hinge, x1, x2, y), reduction, like=input1)

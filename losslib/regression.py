@@ -8,16 +8,27 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import Array, cast, clip, lift, namespace, stop_gradient
-from losslib._checks import (
-    check_broadcasts,
-    check_floating,
-    check_not_negative,
-    check_option,
-    check_same_shape,
-    given,
+from losslib._array import (
+    Array,
+    absolute,
+    cast,
+    clip,
+    library,
+    minus,
+    namespace,
+    number,
+    stop_gradient,
 )
-from losslib.objective import Reduction, reduce
+from losslib._checks import (
+    at_least_zero,
+    check_at_least,
+    check_flag,
+    check_floating,
+    check_option,
+    elements,
+    is_number,
+)
+from losslib.objective import Reduction, reduce, weighted
 
 
 def mse_loss(
@@ -38,7 +49,7 @@ def mse_loss(
     reduction : {"none", "mean", "sum"}
         With weights, the mean divides by their sum.
     weight : array, shape of `input`, optional
-        A weight :math:`w` per element.
+        A weight :math:`w` per element; one of 0 silences whatever stands there.
 
     Returns
     -------
@@ -48,9 +59,20 @@ def mse_loss(
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
         If the shapes differ, or `reduction` is unknown.
+
+    See Also
+    --------
+    gaussian_nll_loss : the same noise, whose variance is predicted too.
+    huber_loss : the same near the target, a line beyond.
+    brier_score : the squared error of probabilities.
+
+    Notes
+    -----
+    Gradient: :math:`2\,w\,(x-y)`.
 
     Examples
     --------
@@ -60,10 +82,13 @@ def mse_loss(
 
     References
     ----------
-    Gauss (1809), Theoria motus corporum coelestium.
+    Gauss (1809), Theoria motus corporum coelestium; see Stigler (1981), Gauss and the invention of
+    least squares. https://doi.org/10.1214/aos/1176345451
     """
-    residual, weight = _residual(input, target, weight)
-    return _reduced(residual * residual, weight, reduction, input)
+    x, y, w = elements(input=input, target=target, weight=weight)
+    residual = x - y
+    loss = weighted(residual * residual, w)
+    return reduce(loss, reduction, weight=w, like=input)
 
 
 def l1_loss(
@@ -84,7 +109,7 @@ def l1_loss(
     reduction : {"none", "mean", "sum"}
         With weights, the mean divides by their sum.
     weight : array, shape of `input`, optional
-        A weight :math:`w` per element.
+        A weight :math:`w` per element; one of 0 silences whatever stands there.
 
     Returns
     -------
@@ -94,9 +119,20 @@ def l1_loss(
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
         If the shapes differ, or `reduction` is unknown.
+
+    See Also
+    --------
+    smooth_l1_loss : the same with the kink rounded off.
+    l1_penalty : the absolute value of parameters.
+
+    Notes
+    -----
+    Gradient: :math:`w\,\operatorname{sign}(x-y)`, which is 0 at the kink :math:`x=y`, in all
+    libraries.
 
     Examples
     --------
@@ -106,12 +142,12 @@ def l1_loss(
 
     References
     ----------
-    Laplace (1774), Mémoire sur la probabilité des causes par les évènements.
+    Laplace (1774), Mémoire sur la probabilité des causes par les évènements; in English:
+    https://doi.org/10.1214/ss/1177013621
     """
-    residual, weight = _residual(input, target, weight)
-    return _reduced(
-        namespace(input=input).abs(residual), weight, reduction, input
-    )
+    x, y, w = elements(input=input, target=target, weight=weight)
+    loss = weighted(absolute(x - y), w)
+    return reduce(loss, reduction, weight=w, like=input)
 
 
 def huber_loss(
@@ -137,7 +173,7 @@ def huber_loss(
     delta : float
         Where the square turns into a line; above 0.
     weight : array, shape of `input`, optional
-        A weight :math:`w` per element.
+        A weight :math:`w` per element; one of 0 silences whatever stands there.
 
     Returns
     -------
@@ -147,9 +183,19 @@ def huber_loss(
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
         If the shapes differ, `delta` is not above 0, or `reduction` is unknown.
+
+    See Also
+    --------
+    smooth_l1_loss : the same over :math:`\delta`.
+    mse_loss : twice its limit for a large :math:`\delta`.
+
+    Notes
+    -----
+    Gradient: :math:`w\,c`, the residual, held between :math:`-\delta` and :math:`\delta`.
 
     Examples
     --------
@@ -160,13 +206,12 @@ def huber_loss(
     References
     ----------
     Huber (1964), Robust estimation of a location parameter.
+    https://doi.org/10.1214/aoms/1177703732
     """
     check_option(delta=delta)
-    residual, weight = _residual(input, target, weight)
-    loss = _huber(residual, delta)
-    return reduce(
-        loss if weight is None else weight * loss, reduction, like=input
-    )
+    x, y, w = elements(input=input, target=target, weight=weight)
+    loss = weighted(_huber(x - y, delta), w)
+    return reduce(loss, reduction, like=input)
 
 
 def smooth_l1_loss(
@@ -197,9 +242,21 @@ def smooth_l1_loss(
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
-        If the shapes differ, `beta` is negative, or `reduction` is unknown.
+        If the shapes differ, `beta` is negative or beyond what the dtype holds, or `reduction` is
+        unknown.
+
+    See Also
+    --------
+    huber_loss : the same times :math:`\beta`.
+    l1_loss : its limit for :math:`\beta\to0`.
+
+    Notes
+    -----
+    Gradient: :math:`c/\beta` with :math:`c=\max(-\beta,\min(x-y,\beta))`; at :math:`\beta=0` the
+    sign of :math:`x-y`, and 0 at the kink.
 
     Examples
     --------
@@ -209,13 +266,18 @@ def smooth_l1_loss(
 
     References
     ----------
-    Girshick (2015), Fast R-CNN.
+    Girshick (2015), Fast R-CNN. https://doi.org/10.1109/ICCV.2015.169
     """
-    if beta == 0:
-        return l1_loss(input, target, reduction=reduction)
-    check_option(beta=beta)
-    residual, _ = _residual(input, target)
-    return reduce(_huber(residual, beta) / beta, reduction, like=input)
+    check_at_least(0, beta=beta)
+    x, y = elements(input=input, target=target)
+    span = library(x).finfo(x.dtype)
+    if beta > float(span.max):
+        raise ValueError(
+            f"beta must be at most the largest {x.dtype}, {float(span.max)}, got {beta!r}"
+        )
+    if beta < float(span.smallest_normal):  # the square has no room
+        return reduce(absolute(x - y), reduction, like=input)
+    return reduce(_huber(x - y, beta, beta), reduction, like=input)
 
 
 def gaussian_nll_loss(
@@ -241,8 +303,8 @@ def gaussian_nll_loss(
     target : array, broadcasts to the shape of `input`
         Targets :math:`y`, real floating.
     var : array or float
-        Predicted variances: the shape of `input`, that shape with one axis of length 1, that shape
-        without its last axis, or one number.
+        Predicted variances, in squared units of `input`: its shape, where any axes may have length
+        1, or its shape without the last axis (each row one variance), or one number.
     full : bool
         Add the constant :math:`\tfrac12\log2\pi`.
     eps : float
@@ -258,10 +320,20 @@ def gaussian_nll_loss(
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
         If shapes do not match, a variance is negative, `eps` is not above 0, or `reduction` is
         unknown.
+
+    See Also
+    --------
+    mse_loss : the same at a variance that is fixed.
+
+    Notes
+    -----
+    Gradient: :math:`\frac{x-y}v` in :math:`x`, and
+    :math:`\tfrac1{2v}\bigl(1-\tfrac{(x-y)^2}v\bigr)` in :math:`v`.
 
     Examples
     --------
@@ -273,62 +345,45 @@ def gaussian_nll_loss(
     References
     ----------
     Nix and Weigend (1994), Estimating the mean and variance of the target probability distribution.
+    https://doi.org/10.1109/ICNN.1994.374138
     """
     check_option(eps=eps)
-    xp = namespace(input=input, target=target)
-    check_floating(input=input, target=target)
-    check_broadcasts(tuple(input.shape), target=target)
-    x, v = lift(input), _variance(input, var, eps)
-    loss = 0.5 * (xp.log(v) + (x - cast(target, x.dtype)) ** 2 / v)
-    return reduce(
-        loss + 0.5 * math.log(2 * math.pi) if full else loss,
-        reduction,
-        like=input,
-    )
+    check_flag(full=full)
+    x, y = elements(input=input, target=target, broadcast=("target",))
+    v, residual = _variance(x, var, eps), x - y
+    # the residual is not squared first: that may overflow
+    loss = 0.5 * (library(x).log(v) + residual * (residual / v))
+    constant = 0.5 * math.log(2 * math.pi) if full else 0.0
+    return reduce(loss + constant, reduction, like=input)
 
 
-def _residual(
-    input: Array, target: Array, weight: Array | None = None
-) -> tuple[Array, Array | None]:
-    arrays = {"input": input, "target": target, **given(weight=weight)}
-    namespace(**arrays)
-    check_floating(**arrays)
-    check_same_shape(**arrays)
-    x = lift(input)
-    return x - cast(target, x.dtype), None if weight is None else cast(
-        weight, x.dtype
-    )
+def _huber(residual: Array, delta: float, unit: float = 1.0) -> Array:
+    """Return the Huber loss over `unit`, divided first: the product of both may overflow."""
+    most = float(library(residual).finfo(residual.dtype).max)
+    near = clip(residual, min(delta, most))
+    share = near if unit == 1 else near / unit
+    return share * minus(residual, 0.5, near)
 
 
-def _reduced(
-    loss: Array, weight: Array | None, reduction: Reduction, like: Array
-) -> Array:
-    loss = loss if weight is None else weight * loss
-    return reduce(loss, reduction, weight=weight, like=like)
-
-
-def _huber(residual: Array, delta: float) -> Array:
-    near = clip(residual, delta)
-    return near * (residual - 0.5 * near)
-
-
-def _variance(input: Array, var: Array | float, eps: float) -> Array:
-    """Return the variances at least at `eps`, in a shape that broadcasts against `input`."""
-    if isinstance(var, float | int):
-        var = namespace(input=input).full_like(input, float(var))
-    xp = namespace(input=input, var=var)
-    check_floating(var=var)
-    if tuple(var.shape) == tuple(input.shape[:-1]) != tuple(input.shape):
-        var = xp.expand_dims(var, axis=-1)
-    short = [
-        a for a, b in zip(var.shape, input.shape, strict=False) if a != b
-    ]
-    if var.ndim != input.ndim or short not in ([], [1]):
-        raise ValueError(
-            f"var must have the shape of input, {tuple(input.shape)}, with one axis of length 1 "
-            f"or without the last axis at most, got {tuple(var.shape)}"
-        )
-    check_not_negative(var=var)
-    v = cast(var, lift(input).dtype)
-    held = xp.maximum(v, xp.full_like(v, eps))
+def _variance(x: Array, var: Array | float, eps: float) -> Array:
+    """Return the variances at least at `eps`, in a shape that broadcasts against `x`."""
+    v = number(var, x) if is_number(var) else _spread(x, var)
+    v = at_least_zero(v, "var")
+    held = library(v).maximum(v, library(v).full_like(v, eps))
     return v + stop_gradient(held - v)
+
+
+def _spread(x: Array, var: Array) -> Array:
+    """Return the variances in the dtype of `x`, and in a shape that broadcasts against it."""
+    xp = namespace(input=x, var=var)
+    check_floating(var=var)
+    if tuple(var.shape) == tuple(x.shape[:-1]) != tuple(x.shape):
+        var = xp.expand_dims(var, axis=-1)
+    if var.ndim != x.ndim or any(
+        a not in (1, b) for a, b in zip(var.shape, x.shape, strict=True)
+    ):
+        raise ValueError(
+            f"var must have the shape of input, {tuple(x.shape)}, with any axes of length 1, "
+            f"or without the last axis, got {tuple(var.shape)}"
+        )
+    return cast(var, x.dtype)

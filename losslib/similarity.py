@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 from losslib._array import (
     Array,
-    lift,
+    absolute,
+    cast,
+    library,
     namespace,
     relu,
-    remake_masks,
+    remade,
     stop_gradient,
 )
 from losslib._checks import (
-    check_floating,
+    check_flag,
+    check_number,
     check_option,
     check_real,
-    check_same_shape,
     check_vectors,
+    elements,
 )
 from losslib.objective import Reduction, reduce
 
 
-@remake_masks
 def hinge_embedding_loss(
     input: Array,
     target: Array,
@@ -56,9 +57,19 @@ def hinge_embedding_loss(
     Raises
     ------
     TypeError
-        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+        If an argument is no array, comes from another library, or has the wrong kind of dtype,
+        or an option the wrong type.
     ValueError
         If the shapes differ, or `reduction` is unknown.
+
+    See Also
+    --------
+    cosine_embedding_loss : of the vectors themselves, and their angle.
+    triplet_margin_loss : what is near and what is far at once.
+
+    Notes
+    -----
+    Gradient: 1 where :math:`y=1`; where :math:`y=-1`, -1 for :math:`x<m` and 0 beyond.
 
     Examples
     --------
@@ -70,16 +81,18 @@ def hinge_embedding_loss(
     References
     ----------
     Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping.
+    https://doi.org/10.1109/CVPR.2006.100
     """
-    xp = namespace(input=input, target=target)
-    check_floating(input=input)
-    check_real(target=target)
-    check_same_shape(input=input, target=target)
-    x = lift(input)
-    none = xp.zeros_like(x)
-    together = xp.where(target == -1, none, x)
-    apart = xp.where(target == 1, none, relu(margin - x))
-    return reduce(together + apart, reduction, like=input)
+    check_number(margin=margin)
+    x, y = elements(input=input, target=target, labels=("target",))
+    xp = library(x)
+
+    def hinge(x: Array, y: Array) -> Array:
+        together = xp.where(y == -1, 0.0, x)
+        apart = xp.where(y == 1, 0.0, relu(margin - x))
+        return together + apart
+
+    return reduce(remade(hinge, x, y), reduction, like=input)
 
 
 def cosine_embedding_loss(
@@ -113,14 +126,29 @@ def cosine_embedding_loss(
     Returns
     -------
     array
-        Dtype of `input1`: the shape of `target` for "none", else a scalar array.
+        In units of a cosine, dtype of `input1`: the shape of `target` for "none", else a scalar
+        array.
 
     Raises
     ------
     TypeError
-        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+        If an argument is no array, comes from another library, or has the wrong kind of dtype,
+        or an option the wrong type.
     ValueError
         If shapes do not match, or `reduction` is unknown.
+
+    See Also
+    --------
+    hinge_embedding_loss : of any distance.
+    cosface_loss : the cosine as the score of a class.
+
+    Notes
+    -----
+    For vectors of unit length, :math:`1-\cos=\tfrac12\|x_1-x_2\|^2`: this form is computed, since
+    it is never negative and keeps its digits where the vectors are nearly parallel.
+
+    Gradient: with :math:`\hat x=x/\|x\|`, that of the cosine in :math:`x_1` is
+    :math:`(\hat x_2-\cos\,\hat x_1)/\|x_1\|`, and 0 for a vector of zeros.
 
     Examples
     --------
@@ -131,25 +159,14 @@ def cosine_embedding_loss(
 
     References
     ----------
-    Chopra, Hadsell and LeCun (2005), Learning a similarity metric discriminatively.
+    Chopra, Hadsell and LeCun (2005), Learning a similarity metric discriminatively, with
+    application to face verification. https://doi.org/10.1109/CVPR.2005.202
     """
-    xp = namespace(input1=input1, input2=input2, target=target)
-    check_floating(input1=input1, input2=input2)
-    check_real(target=target)
-    check_same_shape(input1=input1, input2=input2)
-    if input1.ndim not in (1, 2):
-        raise ValueError(
-            f"input1 must have shape (D) or (N, D), got {tuple(input1.shape)}"
-        )
-    if tuple(target.shape) != tuple(input1.shape[:-1]):
-        raise ValueError(
-            f"target must have one entry per pair of vectors (D) or (N, D), got shapes "
-            f"{tuple(target.shape)} and {tuple(input1.shape)}"
-        )
-    cosine = _cosine(lift(input1), lift(input2))
-    none = xp.zeros_like(cosine)
-    together = xp.where(target == 1, 1 - cosine, none)
-    apart = xp.where(target == -1, relu(cosine - margin), none)
+    check_number(margin=margin)
+    u, v, y = _vector_pairs(input1, input2, target)
+    xp, u, v = library(u), _unit(u), _unit(v)
+    together = xp.where(y == 1, _one_less_cosine(u, v), 0.0)
+    apart = xp.where(y == -1, relu(xp.sum(u * v, axis=-1) - margin), 0.0)
     return reduce(together + apart, reduction, like=input1)
 
 
@@ -192,9 +209,20 @@ def triplet_margin_loss(
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
         If the shapes differ, `margin` or `p` is not above 0, or `reduction` is unknown.
+
+    See Also
+    --------
+    triplet_margin_with_distance_loss : the same with a distance of one's own.
+    margin_ranking_loss : the hinge of two scores.
+
+    Notes
+    -----
+    Gradient: that of :math:`d(a,p)-d(a,n)` where the hinge is open, else 0. A distance of 0 has
+    the slope 0, and so has :math:`|u_i-v_i+\varepsilon|` where it is 0.
 
     Examples
     --------
@@ -205,10 +233,14 @@ def triplet_margin_loss(
 
     References
     ----------
-    Schroff, Kalenichenko and Philbin (2015), FaceNet.
-    Balntas et al. (2016), Learning local feature descriptors with triplets (swap).
+    Schroff, Kalenichenko and Philbin (2015), FaceNet: a unified embedding for face recognition and
+    clustering. https://doi.org/10.1109/CVPR.2015.7298682
+
+    Balntas et al. (2016), Learning local feature descriptors with triplets and shallow
+    convolutional neural networks (swap). https://doi.org/10.5244/C.30.119
     """
     check_option(p=p)
+    check_number(eps=eps)
 
     def distance(u: Array, v: Array) -> Array:
         return _norm(u - v + eps, p)
@@ -253,14 +285,24 @@ def triplet_margin_with_distance_loss(
     Returns
     -------
     array
-        Dtype of `anchor`: the shape of the distances for "none", else a scalar array.
+        In units of the distance, dtype of `anchor`: the shape of the distances for "none",
+        else a scalar array.
 
     Raises
     ------
     TypeError
-        If an argument is no real floating array, or comes from another library.
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
     ValueError
         If the shapes differ, `margin` is not above 0, or `reduction` is unknown.
+
+    See Also
+    --------
+    triplet_margin_loss : the same with a p-norm.
+
+    Notes
+    -----
+    Gradient: that of :math:`d(a,p)-d(a,n)` where the hinge is open, else 0.
 
     Examples
     --------
@@ -272,48 +314,79 @@ def triplet_margin_with_distance_loss(
 
     References
     ----------
-    Schroff, Kalenichenko and Philbin (2015), FaceNet.
+    Schroff, Kalenichenko and Philbin (2015), FaceNet: a unified embedding for face recognition and
+    clustering. https://doi.org/10.1109/CVPR.2015.7298682
     """
     check_option(margin=margin)
-    xp = namespace(anchor=anchor, positive=positive, negative=negative)
-    check_floating(anchor=anchor, positive=positive, negative=negative)
-    check_same_shape(anchor=anchor, positive=positive, negative=negative)
-    check_vectors(anchor=anchor)
+    check_flag(swap=swap)
     distance = distance_function or (lambda u, v: _norm(u - v + 1e-6, 2.0))
-    a, near, far = lift(anchor), lift(positive), lift(negative)
+    if not callable(distance):
+        raise TypeError(
+            f"distance_function must be callable, got {distance!r}"
+        )
+    a, near, far = elements(
+        anchor=anchor, positive=positive, negative=negative
+    )
+    check_vectors(anchor=anchor)
     apart = distance(a, far)
     if swap:
-        apart = xp.minimum(apart, distance(near, far))
+        apart = library(a).minimum(apart, distance(near, far))
     return reduce(
         relu(margin + distance(a, near) - apart), reduction, like=anchor
     )
 
 
-def _scale(x: Array) -> tuple[Array, Any]:
-    """Return the largest size along the last axis as a constant, 1 in place of 0, and the space."""
-    xp = namespace(x=x)
+def _vector_pairs(
+    input1: Array, input2: Array, target: Array
+) -> tuple[Array, ...]:
+    """Check two vectors and a label, or a batch of such, and return them in one dtype."""
+    namespace(input1=input1, input2=input2, target=target)
+    u, v = elements(input1=input1, input2=input2)
+    check_real(target=target)
+    if u.ndim not in (1, 2):
+        raise ValueError(
+            f"input1 must have shape (D) or (N, D), got {tuple(u.shape)}"
+        )
+    if tuple(target.shape) != tuple(u.shape[:-1]):
+        raise ValueError(
+            f"target must have one entry per pair of vectors (D) or (N, D), got shapes "
+            f"{tuple(target.shape)} and {tuple(u.shape)}"
+        )
+    return u, v, target
+
+
+def _unit(x: Array) -> Array:
+    """Return x over its length along the last axis; vectors of zeros as they are."""
+    xp = library(x)
     top = stop_gradient(xp.max(xp.abs(x), axis=-1, keepdims=True))
-    return xp.where(
-        (top > 0) & xp.isfinite(top), top, xp.ones_like(top)
-    ), xp
+    x = x / xp.where((top > 0) & xp.isfinite(top), top, 1.0)
+    # now no square overflows, nor do all of them vanish
+    squares = xp.sum(x * x, axis=-1, keepdims=True)
+    return x / xp.sqrt(xp.where(squares == 0, 1.0, squares))
 
 
-def _cosine(u: Array, v: Array) -> Array:
-    (size_u, xp), (size_v, _) = _scale(u), _scale(v)
-    u, v = u / size_u, v / size_v  # no square of them overflows or vanishes
-    squares = xp.sum(u * u, axis=-1) * xp.sum(v * v, axis=-1)
-    return xp.sum(u * v, axis=-1) / xp.sqrt(
-        xp.where(squares == 0, xp.ones_like(squares), squares)
-    )
+def _one_less_cosine(u: Array, v: Array) -> Array:
+    """Return 1 - cos of vectors of length 1 or 0, as half a squared distance: never negative."""
+    xp = library(u)
+    gap = u - v
+    lacking = [cast(xp.all(x == 0, axis=-1), x.dtype) for x in (u, v)]
+    return 0.5 * (xp.sum(gap * gap, axis=-1) + lacking[0] + lacking[1])
 
 
 def _norm(x: Array, p: float) -> Array:
-    """Return the p-norm along the last axis; at 0 its gradient is 0."""
-    xp = namespace(x=x)
+    """Return the p-norm along the last axis; where a size is 0, it has no slope."""
+    xp = library(x)
     if p == 1:
-        return xp.sum(xp.abs(x), axis=-1)
+        return xp.sum(absolute(x), axis=-1)
     if math.isinf(p):
-        return xp.max(xp.abs(x), axis=-1)
-    total = xp.sum(x * x if p == 2 else xp.abs(x) ** p, axis=-1)
-    root = xp.where(total == 0, xp.ones_like(total), total) ** (1 / p)
-    return xp.where(total == 0, xp.zeros_like(total), root)
+        return xp.max(absolute(x), axis=-1)
+    if p == 2:
+        total = xp.sum(x * x, axis=-1)
+    else:
+        size = absolute(x)
+        none = size == 0
+        power = xp.where(none, 1.0, size) ** p
+        total = xp.sum(xp.where(none, 0.0, power), axis=-1)
+    nothing = total == 0
+    root = xp.where(nothing, 1.0, total) ** (1 / p)
+    return xp.where(nothing, 0.0, root)

@@ -184,9 +184,7 @@ def test_gradients(differentiable) -> None:
     make, gradient = differentiable.array, differentiable.gradient
     p, q = [0.0, 0.25, 0.75], [0.5, 0.25, 0.25]
     by_q = gradient(lambda q: kl_divergence(make(p), q), make(q))
-    np.testing.assert_allclose(
-        by_q, [0.0, -1.0, -3.0]
-    )  # PyTorch's kl_div: nan at the first
+    np.testing.assert_allclose(by_q, [1.0, 0.0, -2.0])  # 1 - p/q
     by_p = gradient(entropy, make(q))
     np.testing.assert_allclose(by_p, -np.log(q) - 1)
     by_p = gradient(entropy, make(p))
@@ -442,7 +440,7 @@ def test_other_mistakes_are_named(backend) -> None:
     with pytest.raises(ValueError, match=r"input must sum to 1"):
         brier_score(make([[0.5, 0.4]]), make([0]))
     with pytest.raises(
-        ValueError, match=r"target must hold classes in 0 … 1 .*got 2"
+        ValueError, match=r"target must hold classes in 0 … 1, got 2"
     ):
         brier_score(make([[0.5, 0.5]]), make([2]))
     with pytest.raises(ValueError, match=r"reduction must be"):
