@@ -32,14 +32,20 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def compiled() -> Iterator[Callable[..., Any]]:
-    """Yield ``torch.compile(fullgraph=True)``, with a clean slate before and after."""
+    """Yield ``torch.compile(fullgraph=True)``, with a clean slate before and after.
+
+    By "aot_eager": one graph, forward and backward, of which nothing is compiled to machine code.
+    "inductor" is for where compiled code takes another way than what runs without.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "`torch.jit.script_method`", DeprecationWarning
         )
         import torch._inductor.compile_fx  # warns of itself when it is first imported
     torch.compiler.reset()
-    yield lambda f: torch.compile(f, fullgraph=True)
+    yield lambda f, backend="aot_eager": torch.compile(
+        f, fullgraph=True, backend=backend
+    )
     torch.compiler.reset()
 
 

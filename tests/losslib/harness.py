@@ -20,6 +20,8 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from book.registry import TABLE, Entry
+
 hypothesis.settings.register_profile(
     "losslib", deadline=None, derandomize=True, max_examples=60
 )
@@ -237,3 +239,14 @@ def refuses(
         loss(*arrays, **mine)
     kind = TypeError if "dtype" in words or "array" in words else ValueError
     assert caught.type is kind, caught.value
+
+
+def by_entry(
+    chosen: Callable[[Entry], Any] = lambda entry: True,
+) -> list[Any]:
+    """Return the names of entries of the registry, each marked with its module's name."""
+    return [
+        pytest.param(name, id=f"{name}-{entry.module}")
+        for name, entry in TABLE.items()
+        if chosen(entry)
+    ]
