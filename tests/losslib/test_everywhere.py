@@ -75,7 +75,14 @@ def each(entry: Entry) -> Any:
     return entry.ours
 
 
-def value_and_slope(entry: Entry, backend: Backend, arrays: Any, **options):
+def value_and_slope(
+    entry: Entry,
+    backend: Backend,
+    arrays: Any,
+    *,
+    constant: bool = False,
+    **options: Any,
+):
     """Return value and gradient in the first argument, in one program on JAX."""
     f = partial(each(entry), **options)
     x = arrays[entry.first]
@@ -88,7 +95,10 @@ def value_and_slope(entry: Entry, backend: Backend, arrays: Any, **options):
             )
             return got, pull(jnp.ones_like(got))[0]
 
-        got, slope = jax.jit(both)(x, rest)
+        if constant:
+            got, slope = jax.jit(lambda x: both(x, rest))(x)
+        else:
+            got, slope = jax.jit(both)(x, rest)
         return backend.numpy(got), backend.numpy(slope)
     if backend is NUMPY:
         return backend.numpy(f(**arrays)), None
@@ -111,7 +121,9 @@ def test_the_definition(backend, name) -> None:
             if 0 in shape:
                 continue
             arrays = required(entry, entry.draw(shape=shape))
-            got = backend.numpy(each(entry)(**on(backend, arrays), **options))
+            got = backend.numpy(
+                each(entry)(**on(backend, arrays), **options)
+            )
             expected = entry.exactly(arrays, shape, **options)
             if got.size == expected.size:  # else rows along another axis
                 close(got.ravel(), expected.ravel(), rtol=1e-11)
@@ -154,7 +166,9 @@ def test_extremes(name, dtype) -> None:
                 got = backend.numpy(got).reshape(expected.shape)
                 tiny = float(np.finfo(dtype).tiny)
                 both = np.isinf(expected) & (got == expected)
-                error = np.abs(np.where(both, 0, got) - np.where(both, 0, expected))
+                error = np.abs(
+                    np.where(both, 0, got) - np.where(both, 0, expected)
+                )
                 assert np.all(
                     error <= 50 * eps * np.abs(expected) + slack + tiny
                 ), (seed, options, backend.name, got, expected)
@@ -174,8 +188,14 @@ def test_extreme_scores_have_slopes_that_are_numbers(name, size) -> None:
         arrays[entry.first] = size * np.sign(arrays[entry.first])
         if name in ("poisson_nll_loss", "exponential_loss"):
             arrays[entry.first] = -size * np.abs(arrays["target"]) - size
-            arrays["target"] = -np.abs(arrays["target"]) if "exp" in name else arrays["target"]
-        _, slope = value_and_slope(entry, TORCH, on(TORCH, arrays), **options)
+            arrays["target"] = (
+                -np.abs(arrays["target"])
+                if "exp" in name
+                else arrays["target"]
+            )
+        _, slope = value_and_slope(
+            entry, TORCH, on(TORCH, arrays), **options
+        )
         assert np.all(np.isfinite(slope)), options
 
 
@@ -211,7 +231,8 @@ def test_reductions_and_empty_batches(backend, name) -> None:
         arrays = required(entry, entry.draw(shape=shape))
         own = on(backend, arrays)
         values, total, mean = (
-            backend.numpy(entry.ours(**own, reduction=r)) for r in REDUCTIONS_
+            backend.numpy(entry.ours(**own, reduction=r))
+            for r in REDUCTIONS_
         )
         assert total.shape == mean.shape == ()
         close(total, values.sum())
@@ -233,11 +254,16 @@ assert set(REDUCTIONS_) == set(REDUCTIONS)
 
 @pytest.mark.parametrize("name", by_entry(has_gradient))
 def test_one_program_of_jax(name) -> None:
-    """Compiled by JAX, value and gradient are those of PyTorch, in two shapes."""
+    """Compiled by JAX, value and gradient are those of PyTorch, in two shapes.
+
+    Once all arrays are arguments of the program, and once all but the first are constants in it.
+    """
     entry = TABLE[name]
-    for shape in entry.form.shapes[:2]:
+    for constant, shape in enumerate(entry.form.shapes[:2]):
         arrays = entry.draw(shape=shape)
-        value, slope = value_and_slope(entry, JAX, on(JAX, arrays))
+        value, slope = value_and_slope(
+            entry, JAX, on(JAX, arrays), constant=bool(constant)
+        )
         theirs, its = value_and_slope(entry, TORCH, on(TORCH, arrays))
         close(value, theirs)
         close(slope, its)
@@ -268,7 +294,7 @@ def test_finite_differences(name) -> None:
         for key in tensors
         if entry.arguments[key].domain.dtype == FLOATING
         and not (name == "smooth_labels" or entry.kind == "measure")
-        and not (name == "brier_score")
+        and name != "brier_score"
     ]
     if not leaves:
         pytest.skip("its argument sums to 1: the tests of its family")
@@ -276,7 +302,9 @@ def test_finite_differences(name) -> None:
         tensors[key].requires_grad_()
 
     def f(*xs: Any) -> Any:
-        return each(entry)(**{**tensors, **dict(zip(leaves, xs, strict=True))})
+        return each(entry)(
+            **{**tensors, **dict(zip(leaves, xs, strict=True))}
+        )
 
     given = tuple(tensors[key] for key in leaves)
     assert torch.autograd.gradcheck(f, given)
@@ -386,7 +414,9 @@ def test_a_class_out_of_range_that_nobody_sees(compiled, name, how) -> None:
         f = compiled(f, "aot_eager")
     for bad in outside(entry):
         labels = arrays[key].copy()
-        labels[0, ...] = np.where(np.arange(labels[0].size) == 0, bad, labels[0])
+        labels[0, ...] = np.where(
+            np.arange(labels[0].size) == 0, bad, labels[0]
+        )
         backend = JAX if how == "jit" else TORCH
         own = on(backend, {**floats, key: labels})
         if how == "jit":
@@ -401,15 +431,17 @@ def test_a_class_out_of_range_that_nobody_sees(compiled, name, how) -> None:
             names = list(own)
 
             def one(*xs: Any, names: list[str] = names) -> Any:
-                return each(entry)(**dict(zip(names, xs, strict=True))).sum()
+                return each(entry)(
+                    **dict(zip(names, xs, strict=True))
+                ).sum()
 
             spread = tuple(axes[k] for k in names)
             at = names.index(entry.first)
             got = torch.func.vmap(one, spread)(*own.values()).numpy()
             axis = axes[entry.first]
-            slope = torch.func.vmap(
-                torch.func.grad(one, at), spread, axis
-            )(*own.values()).numpy()
+            slope = torch.func.vmap(torch.func.grad(one, at), spread, axis)(
+                *own.values()
+            ).numpy()
         rest = slope.swapaxes(0, 1) if name == "ctc_loss" else slope
         if name == "smooth_labels":
             assert np.all(np.isnan(got[0]))
@@ -456,7 +488,9 @@ SILENT = [
 
 
 @pytest.mark.parametrize("junk", JUNK)
-@pytest.mark.parametrize("backend", [NUMPY, TORCH, JAX], ids=lambda b: b.name)
+@pytest.mark.parametrize(
+    "backend", [NUMPY, TORCH, JAX], ids=lambda b: b.name
+)
 @pytest.mark.parametrize(
     ("name", "key"),
     [
@@ -531,7 +565,9 @@ def test_the_slope_of_a_size_is_0_at_0(backend) -> None:
     for f in (
         losslib.l1_penalty,
         partial(losslib.l1_loss, target=x, reduction="sum"),
-        partial(losslib.smooth_l1_loss, target=x, reduction="sum", beta=0.0),
+        partial(
+            losslib.smooth_l1_loss, target=x, reduction="sum", beta=0.0
+        ),
     ):
         np.testing.assert_array_equal(backend.gradient(f, x), np.zeros(3))
 

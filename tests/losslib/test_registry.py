@@ -177,7 +177,11 @@ def steepness(entry: Entry):
                 value(entry, **{**arrays, entry.first: end})
                 for end in (step, -step)
             )
-            if x > 0 and entry.arguments[entry.first].domain.name == "real numbers":
+            if (
+                x > 0
+                and entry.arguments[entry.first].domain.name
+                == "real numbers"
+            ):
                 yield abs(float(np.subtract(*ends))) / (2 * step)
 
 
@@ -236,4 +240,3 @@ def test_proper_or_not(name) -> None:
         elif np.any(values <= best):
             return
     assert entry.proper
-

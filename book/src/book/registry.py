@@ -278,8 +278,9 @@ OF_STRINGS = Form(  # shape (T, N, C): strings of three labels or fewer
         "input_lengths": Argument(
             Domain(
                 "lengths",
-                lambda rng, shape, n, size: np.full(shape, 5)
-                - np.arange(*shape) % 2,
+                lambda rng, shape, n, size: (
+                    np.full(shape, 5) - np.arange(*shape) % 2
+                ),
                 dtype=CLASSES,
             ),
             lambda shape: shape[1:2],
@@ -287,8 +288,9 @@ OF_STRINGS = Form(  # shape (T, N, C): strings of three labels or fewer
         "target_lengths": Argument(
             Domain(
                 "lengths",
-                lambda rng, shape, n, size: np.full(shape, 2)
-                - np.arange(*shape) % 2,
+                lambda rng, shape, n, size: (
+                    np.full(shape, 2) - np.arange(*shape) % 2
+                ),
                 dtype=CLASSES,
             ),
             lambda shape: shape[1:2],
@@ -611,7 +613,9 @@ def _asymmetric(
 def _lead(
     z: Any, right: int, wrong: Any, margin: float = 1.0, p: int = 1
 ) -> Any:
-    return fsum(_hinge(margin - z[right] + z[k]) ** p for k in wrong) / len(z)
+    return fsum(_hinge(margin - z[right] + z[k]) ** p for k in wrong) / len(
+        z
+    )
 
 
 def _listed(z: Any, labels: Any) -> Any:
@@ -691,7 +695,9 @@ def _angle_times(
     theta = acos(max(min(c, mpf(1)), mpf(-1)))
     k = min(int(margin * theta / pi), margin - 1)
     psi = (-1) ** k * cos(margin * theta) - 2 * k
-    marked = _norm(w[t]) * _norm(x) * (psi + annealing * c) / (1 + annealing)
+    marked = (
+        _norm(w[t]) * _norm(x) * (psi + annealing * c) / (1 + annealing)
+    )
     return _marked([_dot(x, row) for row in w], t, marked)
 
 
@@ -726,11 +732,7 @@ def _alignments(
     """Minus the log of the summed probability of every alignment of a string."""
 
     def string(path: Any) -> list[int]:
-        kept = [
-            k
-            for i, k in enumerate(path)
-            if not i or k != path[i - 1]
-        ]
+        kept = [k for i, k in enumerate(path) if not i or k != path[i - 1]]
         return [k for k in kept if k != blank]
 
     total = fsum(
@@ -810,7 +812,9 @@ def _regression(name: str, **claims: Any) -> Entry:
     return Entry(name, _elements(REALS, REALS), **claims)
 
 
-def _of_margins(name: str, exact: Callable[..., Any], **claims: Any) -> Entry:
+def _of_margins(
+    name: str, exact: Callable[..., Any], **claims: Any
+) -> Entry:
     return Entry(
         name,
         _elements(REALS, SIGNS),
