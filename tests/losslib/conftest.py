@@ -2,22 +2,50 @@
 
 from __future__ import annotations
 
+import gc
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 import pytest
+import torch
 
 pytest.register_assert_rewrite("harness")
 
-from harness import BACKENDS, JAX, TORCH, Backend  # noqa: E402
+from harness import (  # noqa: E402
+    BACKENDS,
+    JAX,
+    TORCH,
+    TRACED_SHAPES,
+    Backend,
+)
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda b: b.name)
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Backend:
+    """Return each library in turn; for JAX the shapes of the module are two of all."""
+    if request.param is JAX and hasattr(request.module, "SHAPES"):
+        monkeypatch.setattr(
+            request.module,
+            "SHAPES",
+            [x for x in request.module.SHAPES if x in TRACED_SHAPES]
+            or request.module.SHAPES,
+        )
     return request.param
+
+
+@pytest.fixture(autouse=True, scope="module")
+def free_what_was_compiled() -> Iterator[None]:
+    """Let go of what the compilers hold for a module: a worker would end with gigabytes."""
+    yield
+    jax.clear_caches()
+    torch.compiler.reset()
+    gc.collect()
 
 
 @pytest.fixture(params=[TORCH, JAX], ids=lambda b: b.name)
@@ -32,14 +60,20 @@ def rng() -> np.random.Generator:
 
 @pytest.fixture
 def compiled() -> Iterator[Callable[..., Any]]:
-    """Yield ``torch.compile(fullgraph=True)``, with a clean slate before and after."""
+    """Yield ``torch.compile(fullgraph=True)``, with a clean slate before and after.
+
+    By "aot_eager": one graph, forward and backward, of which nothing is compiled to machine code.
+    "inductor" is for where compiled code takes another way than what runs without.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings(
             "ignore", "`torch.jit.script_method`", DeprecationWarning
         )
         import torch._inductor.compile_fx  # warns of itself when it is first imported
     torch.compiler.reset()
-    yield lambda f: torch.compile(f, fullgraph=True)
+    yield lambda f, backend="aot_eager": torch.compile(
+        f, fullgraph=True, backend=backend
+    )
     torch.compiler.reset()
 
 

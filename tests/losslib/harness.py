@@ -7,8 +7,16 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any
 
+# What JAX compiles is kept on disk as long as the run lasts: its workers share it, and a module's
+# end can free what JAX holds of it in memory.
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    KEPT = TemporaryDirectory(prefix="jax-", ignore_cleanup_errors=True)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = KEPT.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 os.environ["JAX_ENABLE_X64"] = "1"
 os.environ["JAX_PLATFORMS"] = "cpu"
 
@@ -19,6 +27,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+
+from book.registry import TABLE, Entry
 
 hypothesis.settings.register_profile(
     "losslib", deadline=None, derandomize=True, max_examples=60
@@ -105,10 +115,14 @@ NUMPY = Backend("numpy", np, ("float64", "float32", "float16"), _numpy)
 TORCH = Backend("torch", torch, ("float64", "float32", *HALVES), _torch)
 JAX = Backend("jax", jnp, ("float64", "float32", *HALVES), _jax)
 BACKENDS = [NUMPY, TORCH, JAX]
+# JAX compiles every operation anew for every shape and dtype. What runs over all shapes and dtypes
+# on NumPy and PyTorch runs there over two shapes (conftest.py), and over one half and float32.
+TRACED_SHAPES = [(3,), (4, 3, 2)]
 BY_DTYPE = [
     pytest.param(b, d, id=f"{b.name}-{d}")
     for b in BACKENDS
     for d in b.floats
+    if b is not JAX or d in ("float32", "bfloat16")
 ]
 
 
@@ -237,3 +251,14 @@ def refuses(
         loss(*arrays, **mine)
     kind = TypeError if "dtype" in words or "array" in words else ValueError
     assert caught.type is kind, caught.value
+
+
+def by_entry(
+    chosen: Callable[[Entry], Any] = lambda entry: True,
+) -> list[Any]:
+    """Return the names of entries of the registry, each marked with its module's name."""
+    return [
+        pytest.param(name, id=f"{name}-{entry.module}")
+        for name, entry in TABLE.items()
+        if chosen(entry)
+    ]

@@ -1,214 +1,1452 @@
-"""What the tests of every loss at once share: which there are, and good arguments for each."""
+"""Every public function of losslib: what it takes, what it is, and what is claimed of it.
+
+An entry is data: the tests run every check over all entries, and a page prints what is claimed. To
+add a loss is to add its entry; a loss without one fails the tests. Nothing here computes with
+losslib: `Entry.exact` is the definition, for one sample, on numbers of mpmath.
+"""
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property, partial
+from itertools import product
+from typing import Any, Literal
 
 import numpy as np
-import torch.nn.functional as F  # noqa: N812
+from mpmath import acos, cos, exp, expm1, fsum, log, log1p, mpf, pi, workdps
 
-import losslib
+Kind = Literal["loss", "penalty", "link", "measure", "reduction", "weight"]
+Shape = tuple[int, ...]
 
-IN_PYTORCH = [
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-    "cosine_embedding_loss",
-    "cross_entropy",
-    "ctc_loss",
-    "gaussian_nll_loss",
-    "hinge_embedding_loss",
-    "huber_loss",
-    "kl_div",
-    "l1_loss",
-    "linear_cross_entropy",
-    "margin_ranking_loss",
-    "mse_loss",
-    "multi_margin_loss",
-    "multilabel_margin_loss",
-    "multilabel_soft_margin_loss",
-    "nll_loss",
-    "poisson_nll_loss",
-    "smooth_l1_loss",
-    "soft_margin_loss",
-    "triplet_margin_loss",
-    "triplet_margin_with_distance_loss",
-]
-LOSSES = [name for name in IN_PYTORCH if hasattr(losslib, name)]
-DEPRECATED = {"size_average", "reduce"}
+# --- What an argument may hold ----------------------------------------------------------------
 
-# The kinds of arrays that a loss takes.
 FLOATING = "real floating"
 REAL = "real"  # labels that are multiplied with: any real dtype
 CLASSES = "class indices"
+SIZES = [1e-30, 1e-8, 0.3, 1.0, 40.0, 1e4, 1e30]
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A loss, and arrays that it accepts: the required ones, and those it can do without."""
+class Domain:
+    """A set of numbers: its name, how to draw from it, and its extreme members."""
 
     name: str
-    arrays: dict[str, np.ndarray]
-    optional: dict[str, np.ndarray] = field(default_factory=dict)
-    kinds: dict[str, str] = field(default_factory=dict)
-    n_classes: int = 3
-    each: bool = False  # one loss per element, whatever the shape
+    draw: Callable[[np.random.Generator, Shape, int, float], np.ndarray]
+    extremes: tuple[float, ...] = ()
+    dtype: str = FLOATING
+
+
+def class_axis(shape: Shape) -> int:
+    """Return the axis of the classes of ``(C,)`` or ``(N, C, d1, …)``."""
+    return min(1, len(shape) - 1)
+
+
+def _log_p(
+    rng: np.random.Generator,
+    shape: Shape,
+    n: int,
+    size: float,
+    axis: int | None = None,
+) -> np.ndarray:
+    axis = class_axis(shape) if axis is None else axis
+    z = size * rng.normal(size=shape)
+    z -= z.max(axis=axis, keepdims=True, initial=-np.inf)
+    return z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
+
+
+def _label_lists(
+    rng: np.random.Generator, shape: Shape, n: int, size: float
+) -> np.ndarray:
+    """Return labels in front, and -1 behind the last; what follows that is no label."""
+    rows = np.argsort(rng.random((*shape[:-1], n)), axis=-1)
+    end = rng.integers(n + 1, size=shape[:-1])[..., None]
+    return np.where(np.arange(n) == end, -1, rows)
+
+
+REALS = Domain(
+    "real numbers",
+    lambda rng, shape, n, size: size * rng.normal(size=shape),
+    (0.0, *SIZES, *(-x for x in SIZES)),
+)
+UNIT = Domain(
+    "[0, 1]",
+    lambda rng, shape, n, size: rng.random(shape) ** max(size / 2, 1),
+    (0.0, 1e-300, 1e-30, 1e-8, 0.25, 1 - 2**-20, 1.0),
+)
+INSIDE = Domain(
+    "(0, 1)",
+    lambda rng, shape, n, size: 1e-4 + 0.9998 * rng.random(shape),
+    (1e-30, 1e-8, 0.25, 1 - 2**-20),
+)
+POSITIVE = Domain(
+    "positive numbers",
+    lambda rng, shape, n, size: 0.1 + size * np.abs(rng.normal(size=shape)),
+    (*SIZES,),
+)
+DISTANCES = Domain("[0, ∞)", POSITIVE.draw, (0.0, *SIZES))
+VARIANCES = Domain(
+    "[0, ∞)",
+    lambda rng, shape, n, size: np.exp(
+        -size * np.abs(rng.normal(size=shape))
+    ),
+    DISTANCES.extremes,
+)
+LOG_P = Domain(
+    "logarithms of distributions", _log_p, (-0.0, *(-x for x in SIZES))
+)
+DISTRIBUTIONS = Domain(
+    "distributions",
+    lambda rng, shape, n, size: np.exp(_log_p(rng, shape, n, size)),
+)
+FRACTIONS = Domain(
+    "[0, 1]",
+    lambda rng, shape, n, size: np.clip(
+        rng.uniform(-0.25, 1.25, shape), 0.0, 1.0
+    ),
+    (0.0, 0.25, 1.0),
+    REAL,
+)
+BITS = Domain(
+    "0 or 1",
+    lambda rng, shape, n, size: 1.0 * rng.integers(2, size=shape),
+    (0.0, 1.0),
+    REAL,
+)
+SIGNS = Domain(
+    "-1 or 1",
+    lambda rng, shape, n, size: rng.choice([-1.0, 1.0], size=shape),
+    (-1.0, 1.0),
+    REAL,
+)
+COUNTS = Domain(
+    "0, 1, 2, …",
+    lambda rng, shape, n, size: 1.0 * rng.integers(9, size=shape),
+    (0.0, 1.0, 7.0, 1e4),
+    REAL,
+)
+TALLIES = Domain(
+    "1, 2, 3, …",
+    lambda rng, shape, n, size: np.ceil(
+        np.exp(size * np.abs(rng.normal(size=shape)))
+    ),
+    (1.0, 7.0, 1e4, 1e9),
+    REAL,
+)
+CLASS = Domain(
+    "classes",
+    lambda rng, shape, n, size: rng.integers(n, size=shape),
+    dtype=CLASSES,
+)
+LABEL = Domain(
+    "classes other than the blank",
+    lambda rng, shape, n, size: 1 + rng.integers(n - 1, size=shape),
+    dtype=CLASSES,
+)
+LABEL_LISTS = Domain("lists of classes", _label_lists, dtype=CLASSES)
+
+# --- The shape of an argument -----------------------------------------------------------------
+
+
+def full(shape: Shape) -> Shape:
+    """Return the shape of the first argument."""
+    return shape
+
+
+def per_sample(shape: Shape) -> Shape:
+    """Return a shape without its axis of classes."""
+    axis = class_axis(shape)
+    return shape[:axis] + shape[axis + 1 :]
+
+
+def per_class(shape: Shape) -> Shape:
+    """Return the shape of one number per class."""
+    return (shape[class_axis(shape)],)
+
+
+def per_row(shape: Shape) -> Shape:
+    """Return a shape without its last axis."""
+    return shape[:-1]
+
+
+def last(shape: Shape) -> Shape:
+    """Return the last axis alone."""
+    return shape[-1:]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An array: what it may hold, its shape by that of the first, and its axis of samples."""
+
+    domain: Domain
+    shape: Callable[[Shape], Shape] = full
+    axis: int | None = 0
+
+
+@dataclass(frozen=True)
+class Form:
+    """What several losses take in common; the first shape is the usual one."""
+
+    arguments: Mapping[str, Argument]
+    shapes: tuple[Shape, ...] = ((4, 3), (2, 3, 2), (3,), (0, 3))
+    refused: tuple[Shape, ...] = ()  # shapes with too few or too many axes
+    inner: int = 1  # the axes of one sample of the first argument; 0: one loss per element
+    n: Callable[[Shape], int] = lambda shape: (
+        shape[class_axis(shape)] if shape else 1
+    )
+
+
+PER_CLASS = Argument(POSITIVE, per_class, None)
+PER_SAMPLE = Argument(POSITIVE, per_sample)
+PER_ELEMENT = Argument(POSITIVE)
+TABLES = ((4, 3), (3,), (0, 3))
+SCALARS = ((4, 3), (2, 3, 2), (), (0, 3))
+
+
+def _elements(
+    of: Domain, target: Domain, shapes: tuple[Shape, ...] = SCALARS
+) -> Form:
+    arguments = {"input": Argument(of), "target": Argument(target)}
+    return Form(arguments, shapes, inner=0)
+
+
+def _rows(target: Domain, refused: tuple[Shape, ...] = ((),)) -> Form:
+    arguments = {"input": Argument(REALS), "target": Argument(target)}
+    return Form(arguments, ((4, 3), (2, 4, 3), (3,), (0, 3)), refused)
+
+
+def _classified(of: Domain = REALS) -> Form:
+    return Form(
+        {"input": Argument(of), "target": Argument(CLASS, per_sample)},
+        refused=((),),
+    )
+
+
+OF_CLASSES = _classified()
+OF_TABLES = Form(OF_CLASSES.arguments, TABLES, ((4, 3, 2),))
+OF_LISTS = Form(
+    {"input": Argument(REALS), "target": Argument(LABEL_LISTS)},
+    TABLES,
+    ((4, 3, 2),),
+)
+OF_ANGLES = Form(
+    {
+        "input": Argument(REALS),
+        "target": Argument(CLASS, per_row),
+        "weight": Argument(REALS, lambda shape: (3, shape[-1]), None),
+    },
+    ((5, 4), (4,), (0, 4)),
+    ((), (2, 3, 4)),
+    n=lambda shape: 3,
+)
+OF_TRIPLETS = Form(
+    {x: Argument(REALS) for x in ("anchor", "positive", "negative")},
+    ((4, 3), (3,), (0, 3)),
+    ((),),
+)
+OF_PAIRS = Form(
+    {
+        "input1": Argument(REALS),
+        "input2": Argument(REALS),
+        "target": Argument(SIGNS, per_row),
+    },
+    ((4, 3), (3,), (0, 3)),
+    ((), (4, 3, 2)),
+)
+OF_LAYERS = Form(  # shape (N, F): five classes
+    {
+        "input": Argument(REALS),
+        "linear_weight": Argument(
+            Domain(REALS.name, REALS.draw),
+            lambda shape: (5, shape[-1]),
+            None,
+        ),
+        "target": Argument(CLASS, per_row),
+    },
+    ((4, 3), (3,), (0, 3)),
+    ((), (2, 3, 4)),
+    n=lambda shape: 5,
+)
+OF_STRINGS = Form(  # shape (T, N, C): strings of three labels or fewer
+    {
+        "log_probs": Argument(
+            Domain(LOG_P.name, partial(_log_p, axis=-1)), axis=1
+        ),
+        "targets": Argument(LABEL, lambda shape: (shape[1], 3)),
+        "input_lengths": Argument(
+            Domain(
+                "lengths",
+                lambda rng, shape, n, size: (
+                    np.full(shape, 5) - np.arange(*shape) % 2
+                ),
+                dtype=CLASSES,
+            ),
+            lambda shape: shape[1:2],
+        ),
+        "target_lengths": Argument(
+            Domain(
+                "lengths",
+                lambda rng, shape, n, size: (
+                    np.full(shape, 2) - np.arange(*shape) % 2
+                ),
+                dtype=CLASSES,
+            ),
+            lambda shape: shape[1:2],
+        ),
+    },
+    ((5, 2, 4), (5, 1, 3), (5, 0, 4)),
+    ((), (5,), (5, 2, 4, 1)),
+    n=lambda shape: shape[-1],
+)
+
+
+def _one(name: str, domain: Domain, *shapes: Shape) -> Form:
+    return Form(
+        {name: Argument(domain)}, shapes or SCALARS, inner=int(bool(shapes))
+    )
+
+
+# --- Entries ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A public function: what it takes, its definition, and what is true of it.
+
+    Attributes
+    ----------
+    name, kind, form
+        Its name in losslib, what it is, and its required arrays.
+    optional : mapping
+        The arrays it can do without.
+    options : tuple
+        Options under which it is tried; without any first of all.
+    exact : callable
+        The definition for one sample, by the required arrays and the options, on numbers of mpmath.
+    slack : float
+        How much of the largest argument may be lost to rounding, besides 1e-14 of the result.
+    bad : tuple
+        What is refused, and the words of the message.
+    convex : tuple
+        Arguments in which together it is convex; empty if it is not convex in the first.
+    bounds : tuple
+        Infimum and supremum of the loss of one sample, as expressions in n, the number of classes;
+        None where neither is stated.
+    lipschitz : str
+        The Lipschitz constant of the loss of one sample in the first argument, in the maximum norm
+        (the largest sum of the sizes of its slopes): "oo" if there is none, "" if none is stated.
+    scores : callable
+        The first argument that says a distribution (or the probability of a 1).
+    proper : bool
+        Whether the expected loss is least at those scores alone; None where there are none.
+    torch : str
+        Its counterpart in PyTorch, if it has one.
+    """
+
+    name: str
+    form: Form
+    kind: Kind = "loss"
+    optional: Mapping[str, Argument] = field(default_factory=dict)
+    options: tuple[Mapping[str, Any], ...] = ()
+    exact: Callable[..., Any] | None = None
+    slack: float = 0.0
+    bad: tuple[tuple[Mapping[str, Any], str], ...] = ()
+    convex: tuple[str, ...] = ()
+    bounds: tuple[str, str] | None = ("0", "oo")
+    lipschitz: str = ""
+    scores: Callable[[np.ndarray], np.ndarray] | None = None
+    proper: bool | None = None
+    torch: str = ""
 
     @property
-    def ours(self) -> Any:
-        return getattr(losslib, self.name)
+    def ours(self) -> Callable[..., Any]:
+        """The function itself."""
+        return getattr(importlib.import_module("losslib"), self.name)
 
     @property
-    def theirs(self) -> Any:
-        return getattr(F, self.name)
+    def theirs(self) -> Callable[..., Any]:
+        """PyTorch's function."""
+        home, _, name = self.torch.rpartition(".")
+        return getattr(importlib.import_module(home), name)
+
+    @property
+    def module(self) -> str:
+        """The module of losslib that has it."""
+        return self.ours.__module__.rpartition(".")[2]
 
     @property
     def first(self) -> str:
-        return next(iter(self.arrays))
+        """The name of the first argument."""
+        return next(iter(self.form.arguments))
 
     @property
+    def arguments(self) -> dict[str, Argument]:
+        """All arrays, the required ones first."""
+        return {**self.form.arguments, **self.optional}
+
+    @property
+    def each(self) -> bool:
+        """Whether there is one loss per element, whatever the shape."""
+        return self.form.inner == 0
+
+    @property
+    def n_classes(self) -> int:
+        """The number of classes of the usual arrays."""
+        return self.form.n(self.form.shapes[0])
+
+    @property
+    def tried(self) -> tuple[Mapping[str, Any], ...]:
+        """Every set of options under which it is tried."""
+        return ({}, *self.options)
+
+    def takes(self, option: str) -> bool:
+        """Tell whether the function has a parameter of that name."""
+        return option in inspect.signature(self.ours).parameters
+
+    def draw(
+        self,
+        seed: int = 7,
+        shape: Shape | None = None,
+        size: float = 2.0,
+        *,
+        extreme: bool = False,
+    ) -> dict[str, np.ndarray]:
+        """Return good arrays of a shape of the first, ordinary ones or extreme ones."""
+        shape = self.form.shapes[0] if shape is None else shape
+        rng, n = np.random.default_rng(seed), self.form.n(shape)
+        found = {}
+        for name, argument in self.arguments.items():
+            of, where = argument.domain, argument.shape(shape)
+            found[name] = np.asarray(
+                rng.choice(of.extremes, size=where)
+                if extreme and of.extremes
+                else of.draw(rng, where, n, size)
+            )
+        return found
+
+    @cached_property
     def all(self) -> dict[str, np.ndarray]:
-        return self.arrays | self.optional
+        """Every array, of the usual shape."""
+        return self.draw()
 
-    def kind(self, argument: str) -> str:
-        return self.kinds.get(argument, FLOATING)
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The required arrays, of the usual shape."""
+        return {key: self.all[key] for key in self.form.arguments}
 
-    def of_kind(self, kind: str) -> list[str]:
-        return [name for name in self.all if self.kind(name) == kind]
+    def samples(
+        self, arrays: Mapping[str, np.ndarray], shape: Shape | None = None
+    ) -> list[tuple[Any, ...]]:
+        """Return the required arrays of each sample, as lists of numbers."""
+        shape = self.form.shapes[0] if shape is None else shape
+        of_classes = any(
+            x.shape is per_sample for x in self.form.arguments.values()
+        )
+        inner, columns = self.form.inner, []
+        for name, argument in self.form.arguments.items():
+            x = arrays[name]
+            if argument.shape is full:
+                if of_classes:
+                    x = np.moveaxis(x, class_axis(shape), -1)
+                elif argument.axis:
+                    x = np.moveaxis(x, argument.axis, 0)
+                if not argument.axis:
+                    x = x.reshape(-1, *x.shape[x.ndim - inner :])
+            elif argument.shape in (per_sample, per_row):
+                x = x.ravel()
+            columns.append(None if argument.axis is None else x.tolist())
+        n = len(columns[0])
+        return list(
+            zip(
+                *(
+                    [arrays[name].tolist()] * n if c is None else c
+                    for name, c in zip(
+                        self.form.arguments, columns, strict=True
+                    )
+                ),
+                strict=True,
+            )
+        )
 
-    def required(self) -> list[str]:
-        parameters = inspect.signature(self.theirs).parameters.values()
-        return [p.name for p in parameters if p.default is p.empty]
+    def exactly(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        shape: Shape | None = None,
+        **options: Any,
+    ) -> np.ndarray:
+        """Return what the definition gives for each sample, to the last digit of float64."""
+        assert self.exact is not None
+        with workdps(400):
+            found = [
+                self.exact(*map(_precisely, sample), **options)
+                for sample in self.samples(arrays, shape)
+            ]
+            return np.array(
+                [
+                    list(map(float, x)) if isinstance(x, list) else float(x)
+                    for x in found
+                ]
+            )
+
+    def of_dtype(self, dtype: str) -> list[str]:
+        """Return the arguments that hold numbers of a kind."""
+        return [
+            k for k, x in self.arguments.items() if x.domain.dtype == dtype
+        ]
 
 
-_RNG = np.random.default_rng(7)
-Z, U, V = 2 * _RNG.normal(size=(3, 4, 3))
-P, Q = _RNG.uniform(0.1, 0.9, size=(2, 4, 3))
-T = np.array([0, 1, 2, 0])
-W = np.array([0.5, 2.0, 1.5])
-SIGNS = np.where(_RNG.random((4, 3)) < 0.5, -1.0, 1.0)
-LABELS = np.array([[2, 0, -1], [-1, 1, 2], [0, 1, 2], [1, -1, 0]])
-LOG_P = Z - np.log(np.exp(Z).sum(axis=-1, keepdims=True))
-FRAMES = 2 * _RNG.normal(size=(5, 2, 4))
-FRAMES -= np.log(np.exp(FRAMES).sum(axis=-1, keepdims=True))
-TRIPLET = {"anchor": Z, "positive": U, "negative": V}
+# --- Definitions, for one sample --------------------------------------------------------------
 
-_TABLE = [
-    Loss(
+
+def _precisely(x: Any) -> Any:
+    if isinstance(x, list):
+        return [_precisely(a) for a in x]
+    return x if isinstance(x, int) else mpf(x)
+
+
+def _hinge(x: Any) -> Any:
+    return max(x, mpf(0))
+
+
+def _dot(x: Any, y: Any) -> Any:
+    return fsum(a * b for a, b in zip(x, y, strict=True))
+
+
+def _norm(x: Any, p: float = 2) -> Any:
+    if p == np.inf:
+        return max(map(abs, x))
+    return fsum(abs(a) ** p for a in x) ** (1 / mpf(p))
+
+
+def _softplus(x: Any) -> Any:
+    return _hinge(x) + log1p(exp(-abs(x)))
+
+
+def _lse(z: Any) -> Any:
+    top = max(z)
+    return top + log(fsum(exp(x - top) for x in z))
+
+
+def _surprise(z: Any, t: int) -> Any:
+    """Minus the log-probability of a class."""
+    below = [x - z[t] for k, x in enumerate(z) if k != t]
+    if not below:
+        return mpf(0)
+    top = _hinge(max(below))
+    rest = fsum(exp(x - top) for x in below)
+    return top + log1p(rest + expm1(-top))
+
+
+def _softmax(z: Any) -> Any:
+    return [exp(-_surprise(z, k)) for k in range(len(z))]
+
+
+def _sigmoid(x: Any) -> Any:
+    return exp(-_softplus(-x))
+
+
+def _xlogy(x: Any, y: Any) -> Any:
+    if not x:
+        return mpf(0)
+    return x * log(y) if y else mpf("-inf")
+
+
+def _entropy(p: Any) -> Any:
+    return -fsum(_xlogy(x, x) for x in p)
+
+
+def _kl(p: Any, q: Any) -> Any:
+    return fsum(
+        _xlogy(x, x) - _xlogy(x, y) for x, y in zip(p, q, strict=True)
+    )
+
+
+def _smoothed(z: Any, t: int, label_smoothing: float = 0) -> Any:
+    share = mpf(label_smoothing)
+    all_of_them = [_surprise(z, k) for k in range(len(z))]
+    return (1 - share) * all_of_them[t] + share * fsum(all_of_them) / len(z)
+
+
+def _bernoulli(z: Any, y: Any) -> Any:
+    return y * _softplus(-z) + (1 - y) * _softplus(z)
+
+
+def _held_bernoulli(p: Any, y: Any) -> Any:
+    """With logarithms of -100 or above, as PyTorch has them."""
+    low = mpf(-100)
+    log_p = max(log(p), low) if p else low
+    log_rest = max(log(1 - p), low) if p != 1 else low
+    return -y * log_p - (1 - y) * log_rest
+
+
+def _focal(z: Any, t: int, gamma: float = 2.0) -> Any:
+    cost = _surprise(z, t)
+    return (-expm1(-cost)) ** mpf(gamma) * cost
+
+
+def _sigmoid_focal(
+    z: Any, y: Any, alpha: float | None = 0.25, gamma: float = 2.0
+) -> Any:
+    p = _sigmoid(z)
+    rest = y * _sigmoid(-z) + (1 - y) * p
+    own = 1 if alpha is None else alpha * y + (1 - alpha) * (1 - y)
+    return own * rest ** mpf(gamma) * _bernoulli(z, y)
+
+
+def _asymmetric(
+    z: Any,
+    y: Any,
+    gamma_pos: float = 1.0,
+    gamma_neg: float = 4.0,
+    clip: float = 0.05,
+) -> Any:
+    p, m = _sigmoid(z), mpf(clip)
+    miss = _sigmoid(-z) ** mpf(gamma_pos) * _softplus(-z)
+    seen = _hinge(p - m)
+    rest = m + _sigmoid(-z) if m else _sigmoid(-z)
+    alarm = seen ** mpf(gamma_neg) * -log(rest) if seen else mpf(0)
+    return y * miss + (1 - y) * alarm
+
+
+def _lead(
+    z: Any, right: int, wrong: Any, margin: float = 1.0, p: int = 1
+) -> Any:
+    return fsum(_hinge(margin - z[right] + z[k]) ** p for k in wrong) / len(
+        z
+    )
+
+
+def _listed(z: Any, labels: Any) -> Any:
+    right = labels[: (*labels, -1).index(-1)]
+    wrong = [k for k in range(len(z)) if k not in right]
+    return fsum(_lead(z, j, wrong) for j in right)
+
+
+def _zlpr(s: Any, y: Any) -> Any:
+    pairs = list(zip(s, y, strict=True))
+    missed = _lse([mpf(0), *(-a for a, b in pairs if b)])
+    return missed + _lse([mpf(0), *(a for a, b in pairs if not b)])
+
+
+def _huber(x: Any, y: Any, delta: float = 1.0) -> Any:
+    r, d = abs(x - y), mpf(delta)
+    return r * r / 2 if r <= d else d * (r - d / 2)
+
+
+def _gaussian(
+    x: Any, y: Any, v: Any, full: bool = False, eps: float = 1e-6
+) -> Any:
+    v = max(v, mpf(eps))
+    constant = log(2 * pi) if full else 0
+    return (log(v) + (x - y) ** 2 / v + constant) / 2
+
+
+def _poisson(
+    x: Any,
+    y: Any,
+    log_input: bool = True,
+    full: bool = False,
+    eps: float = 1e-8,
+) -> Any:
+    loss = exp(x) - y * x if log_input else x - y * log(x + mpf(eps))
+    if full and y > 1:
+        loss += y * log(y) - y + log(2 * pi * y) / 2
+    return loss
+
+
+def _cosine(x: Any, y: Any) -> Any:
+    lengths = _norm(x) * _norm(y)
+    return _dot(x, y) / lengths if lengths else mpf(0)
+
+
+def _pair(x: Any, y: Any, t: Any, margin: float = 0.0) -> Any:
+    c = _cosine(x, y)
+    return 1 - c if t == 1 else _hinge(c - margin)
+
+
+def _triplet(
+    a: Any,
+    b: Any,
+    c: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+) -> Any:
+    def apart(u: Any, v: Any) -> Any:
+        return _norm(
+            [x - y + mpf(eps) for x, y in zip(u, v, strict=True)], p
+        )
+
+    far = min(apart(a, c), apart(b, c)) if swap else apart(a, c)
+    return _hinge(margin + apart(a, b) - far)
+
+
+def _marked(logits: Any, t: int, marked: Any) -> Any:
+    return _surprise([*logits[:t], marked, *logits[t + 1 :]], t)
+
+
+def _angle_times(
+    x: Any, t: int, w: Any, margin: int = 4, annealing: float = 0.0
+) -> Any:
+    c = _cosine(x, w[t])
+    theta = acos(max(min(c, mpf(1)), mpf(-1)))
+    k = min(int(margin * theta / pi), margin - 1)
+    psi = (-1) ** k * cos(margin * theta) - 2 * k
+    marked = (
+        _norm(w[t]) * _norm(x) * (psi + annealing * c) / (1 + annealing)
+    )
+    return _marked([_dot(x, row) for row in w], t, marked)
+
+
+def _sphere(x: Any, t: int, w: Any, **options: Any) -> Any:
+    lengths = [_norm(row) or mpf(1) for row in w]
+    unit = [[a / s for a in row] for row, s in zip(w, lengths, strict=True)]
+    return _angle_times(x, t, unit, **options)
+
+
+def _cosface(
+    x: Any, t: int, w: Any, margin: float = 0.35, scale: float = 64.0
+) -> Any:
+    c = [_cosine(x, row) for row in w]
+    return _marked([scale * a for a in c], t, scale * (c[t] - mpf(margin)))
+
+
+def _arcface(
+    x: Any, t: int, w: Any, margin: float = 0.5, scale: float = 64.0
+) -> Any:
+    c, m = [_cosine(x, row) for row in w], mpf(margin)
+    theta = acos(max(min(c[t], mpf(1)), mpf(-1)))
+    if theta <= pi - m:
+        phi = cos(theta + m) if _norm(x) and _norm(w[t]) else mpf(0)
+    else:
+        phi = c[t] - (1 - cos(m))
+    return _marked([scale * a for a in c], t, scale * phi)
+
+
+def _alignments(
+    frames: Any, labels: Any, n_frames: int, n_labels: int, blank: int = 0
+) -> Any:
+    """Minus the log of the summed probability of every alignment of a string."""
+
+    def string(path: Any) -> list[int]:
+        kept = [k for i, k in enumerate(path) if not i or k != path[i - 1]]
+        return [k for k in kept if k != blank]
+
+    total = fsum(
+        exp(fsum(row[k] for row, k in zip(frames, path, strict=False)))
+        for path in product(range(len(frames[0])), repeat=n_frames)
+        if string(path) == list(labels[:n_labels])
+    )
+    return -log(total)
+
+
+def _generalised(z: Any, t: int, q: float = 0.7) -> Any:
+    cost = _surprise(z, t)
+    return -expm1(-q * cost) / q if q else cost
+
+
+def _symmetric(
+    z: Any,
+    t: int,
+    alpha: float = 0.1,
+    beta: float = 1.0,
+    log_zero: float = -4.0,
+) -> Any:
+    cost = _surprise(z, t)
+    return alpha * cost + mpf(beta) * log_zero * expm1(-cost)
+
+
+def _bootstrap(
+    z: Any, t: int, beta: float = 0.95, hard: bool = False
+) -> Any:
+    own = (
+        min(_surprise(z, k) for k in range(len(z)))
+        if hard
+        else _entropy(_softmax(z))
+    )
+    return beta * _surprise(z, t) + (1 - mpf(beta)) * own
+
+
+def _effective(counts: Any, beta: float = 0.999) -> Any:
+    w = [(1 - mpf(beta)) / -expm1(n * log(mpf(beta))) for n in counts]
+    return [x * len(w) / fsum(w) for x in w]
+
+
+def _independent(joint: Any) -> Any:
+    columns = list(map(fsum, zip(*joint, strict=True)))
+    apart = [fsum(row) * y for row in joint for y in columns]
+    return _kl([x for row in joint for x in row], apart)
+
+
+# --- The scores that say a distribution -------------------------------------------------------
+
+
+def _same(y: np.ndarray) -> np.ndarray:
+    return y
+
+
+def _logit(y: np.ndarray) -> np.ndarray:
+    return np.log(y) - np.log1p(-y)
+
+
+# --- The table --------------------------------------------------------------------------------
+
+F = "torch.nn.functional."
+LOG_SCORE: Mapping[str, Any] = {"scores": np.log, "proper": True}
+NOT_PROPER: Mapping[str, Any] = {"scores": np.log, "proper": False}
+NOT_NEGATIVE = "must .*(at least 0|not be negative).*got -"
+IN_0_1 = r"must .*\[0(\.0)?, 1(\.0)?\].*got "
+
+
+def _out_of_unit(option: str) -> tuple[tuple[dict[str, Any], str], ...]:
+    return tuple(
+        ({option: bad}, f"{option} {IN_0_1}") for bad in (-0.1, 1.5, np.nan)
+    )
+
+
+def _regression(name: str, **claims: Any) -> Entry:
+    claims = {"convex": ("input", "target"), "torch": F + name, **claims}
+    return Entry(name, _elements(REALS, REALS), **claims)
+
+
+def _of_margins(
+    name: str, exact: Callable[..., Any], **claims: Any
+) -> Entry:
+    return Entry(
+        name,
+        _elements(REALS, SIGNS),
+        exact=lambda z, y, **options: exact(y * z, **options),
+        **claims,
+    )
+
+
+ENTRIES = [
+    # Losses of classes
+    Entry(
         "cross_entropy",
-        {"input": Z, "target": T},
-        {"weight": W},
-        {"target": CLASSES},
+        OF_CLASSES,
+        optional={"weight": PER_CLASS},
+        options=({"label_smoothing": 0.1},),
+        exact=_smoothed,
+        bad=_out_of_unit("label_smoothing"),
+        convex=("input",),
+        lipschitz="2",
+        **LOG_SCORE,
+        torch=F + "cross_entropy",
     ),
-    Loss(
+    Entry(
         "nll_loss",
-        {"input": LOG_P, "target": T},
-        {"weight": W},
-        {"target": CLASSES},
+        _classified(LOG_P),
+        optional={"weight": PER_CLASS},
+        exact=lambda z, t: -z[t],
+        convex=("input",),
+        lipschitz="1",
+        **LOG_SCORE,
+        torch=F + "nll_loss",
     ),
-    Loss(
+    Entry(
         "linear_cross_entropy",
-        {"input": Z, "linear_weight": np.vstack([U, V])[:5], "target": T},
-        {
-            "linear_bias": np.linspace(-1.0, 1.0, 5),
-            "weight": np.linspace(0.5, 1.5, 5),
+        OF_LAYERS,
+        optional={
+            "linear_bias": Argument(REALS, lambda shape: (5,), None),
+            "weight": Argument(POSITIVE, lambda shape: (5,), None),
         },
-        {"target": CLASSES},
-        n_classes=5,
-    ),
-    Loss(
-        "ctc_loss",
-        {
-            "log_probs": FRAMES,
-            "targets": np.array([[1, 2, 3], [3, 3, 1]]),
-            "input_lengths": np.array([5, 4]),
-            "target_lengths": np.array([3, 2]),
-        },
-        {},
-        dict.fromkeys(
-            ["targets", "input_lengths", "target_lengths"], CLASSES
+        options=({"label_smoothing": 0.1}, {"chunk_size": 1}),
+        exact=lambda x, w, t, chunk_size=None, **options: _smoothed(
+            [_dot(x, row) for row in w], t, **options
         ),
-        n_classes=4,
+        slack=1e-15,
+        bad=(
+            *_out_of_unit("label_smoothing"),
+            ({"chunk_size": 0}, "chunk_size must be .*at least 1.*got 0"),
+        ),
+        convex=("input",),
+        torch=F + "linear_cross_entropy",
     ),
-    Loss(
-        "binary_cross_entropy",
-        {"input": P, "target": Q},
-        {"weight": V * V},
-        {"target": REAL},
-        each=True,
+    Entry(
+        "focal_loss",
+        OF_CLASSES,
+        optional={"weight": PER_CLASS},
+        options=({"gamma": 0.5}, {"gamma": 0.0}),
+        exact=_focal,
+        bad=(({"gamma": -1.0}, f"gamma {NOT_NEGATIVE}"),),
+        lipschitz="2.257967",
+        **NOT_PROPER,
     ),
-    Loss(
-        "binary_cross_entropy_with_logits",
-        {"input": Z, "target": Q},
-        {"weight": V * V, "pos_weight": W},
-        {"target": REAL},
-        each=True,
+    Entry(
+        "poly_loss",
+        OF_CLASSES,
+        optional={"weight": PER_CLASS},
+        options=({"epsilon": -1.0},),
+        exact=lambda z, t, epsilon=2.0: (
+            _surprise(z, t) - epsilon * expm1(-_surprise(z, t))
+        ),
+        bad=(({"epsilon": -1.5}, "epsilon must be at least -1.*got -1.5"),),
+        lipschitz="9/4",
+        **NOT_PROPER,
     ),
-    Loss(
-        "soft_margin_loss",
-        {"input": Z, "target": SIGNS},
-        {},
-        {"target": REAL},
-        each=True,
+    Entry(
+        "generalized_cross_entropy",
+        OF_CLASSES,
+        options=({"q": 0.0}, {"q": 1.0}),
+        exact=_generalised,
+        bad=_out_of_unit("q"),
+        bounds=("0", "1/0.7"),
+        lipschitz="2*(0.7/1.7)**0.7/1.7",
+        **NOT_PROPER,
     ),
-    Loss(
-        "multilabel_soft_margin_loss",
-        {"input": Z, "target": Q},
-        {"weight": W},
-        {"target": REAL},
+    Entry(
+        "symmetric_cross_entropy",
+        OF_CLASSES,
+        options=({"alpha": 6.0, "beta": 0.1, "log_zero": -9.2},),
+        exact=_symmetric,
+        bad=(
+            ({"alpha": -1.0}, f"alpha {NOT_NEGATIVE}"),
+            ({"beta": -1.0}, f"beta {NOT_NEGATIVE}"),
+            ({"log_zero": 0.0}, "log_zero must be below 0.*got 0.0"),
+        ),
+        lipschitz="2.10125",
+        **NOT_PROPER,
     ),
-    Loss(
+    Entry(
+        "bootstrap_loss",
+        OF_CLASSES,
+        options=({"beta": 0.8, "hard": True},),
+        exact=_bootstrap,
+        convex=("input",),  # up to e^18 classes
+        bad=_out_of_unit("beta"),
+        **NOT_PROPER,
+    ),
+    Entry(
+        "confidence_penalty_loss",
+        OF_CLASSES,
+        options=({"beta": 1.5},),
+        exact=lambda z, t, beta=0.1: (
+            _surprise(z, t) - mpf(beta) * _entropy(_softmax(z))
+        ),
+        bad=(({"beta": -1.0}, f"beta {NOT_NEGATIVE}"),),
+        bounds=None,
+        **NOT_PROPER,
+    ),
+    Entry(
+        "brier_score",
+        _classified(DISTRIBUTIONS),
+        exact=lambda p, t: fsum(
+            (x - (k == t)) ** 2 for k, x in enumerate(p)
+        ),
+        bounds=("0", "2"),
+        convex=("input",),
+        lipschitz="4",
+        scores=_same,
+        proper=True,
+    ),
+    Entry(
         "multi_margin_loss",
-        {"input": Z, "target": T},
-        {"weight": W},
-        {"target": CLASSES},
+        OF_TABLES,
+        optional={"weight": PER_CLASS},
+        options=({"p": 2, "margin": 1.5},),
+        exact=lambda z, t, **options: _lead(
+            z, t, [k for k in range(len(z)) if k != t], **options
+        ),
+        bad=(({"p": 3}, "p must be 1 or 2, got 3"),),
+        convex=("input",),
+        lipschitz="2*(n - 1)/n",
+        **NOT_PROPER,
+        torch=F + "multi_margin_loss",
     ),
-    Loss(
+    # Losses of angles, and of features
+    *(
+        Entry(name, OF_ANGLES, options=options, exact=exact, slack=1e-14, bad=bad)
+        for name, exact, options, bad in (
+            (
+                "l_softmax_loss",
+                _angle_times,
+                ({"margin": 1}, {"margin": 3, "annealing": 0.5}),
+                (
+                    ({"margin": 0}, "margin must be a whole number.*got 0"),
+                    ({"annealing": -1.0}, f"annealing {NOT_NEGATIVE}"),
+                ),
+            ),
+            (
+                "a_softmax_loss",
+                _sphere,
+                ({"margin": 3, "annealing": 5.0},),
+                (
+                    ({"margin": 1.5}, "margin must be a whole number.*got 1.5"),
+                    ({"annealing": -1.0}, f"annealing {NOT_NEGATIVE}"),
+                ),
+            ),
+            (
+                "cosface_loss",
+                _cosface,
+                ({"margin": 0.1, "scale": 3.0},),
+                (
+                    ({"margin": -1.0}, f"margin {NOT_NEGATIVE}"),
+                    ({"scale": 0.0}, "scale must be above 0.*got 0.0"),
+                ),
+            ),
+            (
+                "arcface_loss",
+                _arcface,
+                ({"margin": 2.0, "scale": 2.0},),
+                (
+                    ({"margin": 4.0}, "margin must .*got 4.0"),
+                    ({"scale": -1.0}, "scale must be above 0.*got -1.0"),
+                ),
+            ),
+        )
+    ),
+    # Losses of a yes or no
+    Entry(
+        "binary_cross_entropy",
+        _elements(UNIT, FRACTIONS),
+        optional={"weight": PER_ELEMENT},
+        exact=_held_bernoulli,
+        bounds=("0", "100"),
+        convex=("input",),
+        lipschitz="oo",
+        scores=_same,
+        proper=True,
+        torch=F + "binary_cross_entropy",
+    ),
+    Entry(
+        "binary_cross_entropy_with_logits",
+        _elements(REALS, FRACTIONS),
+        optional={"weight": PER_ELEMENT, "pos_weight": Argument(POSITIVE, last, None)},
+        exact=_bernoulli,
+        convex=("input",),
+        lipschitz="1",
+        scores=_logit,
+        proper=True,
+        torch=F + "binary_cross_entropy_with_logits",
+    ),
+    Entry(
+        "sigmoid_focal_loss",
+        _elements(REALS, FRACTIONS),
+        options=({"alpha": None, "gamma": 0.5}, {"alpha": 1.0, "gamma": 0.0}),
+        exact=_sigmoid_focal,
+        bad=(
+            ({"alpha": 1.5}, "alpha must .*got 1.5"),
+            ({"gamma": -1.0}, f"gamma {NOT_NEGATIVE}"),
+        ),
+        lipschitz="0.846738",
+        scores=_logit,
+        proper=False,
+    ),
+    Entry(
+        "asymmetric_loss",
+        _elements(REALS, FRACTIONS),
+        options=({"gamma_pos": 0.5, "gamma_neg": 0.5, "clip": 0.0},),
+        exact=_asymmetric,
+        lipschitz="1.045334",
+        bad=(
+            ({"gamma_pos": -1.0}, f"gamma_pos {NOT_NEGATIVE}"),
+            ({"gamma_neg": -1.0}, f"gamma_neg {NOT_NEGATIVE}"),
+            ({"clip": 1.0}, r"clip must be in \[0, 1\).*got 1.0"),
+        ),
+        scores=_logit,
+        proper=False,
+    ),
+    _of_margins(
+        "soft_margin_loss",
+        lambda m: _softplus(-m),
+        convex=("input",),
+        lipschitz="1",
+        scores=_logit,
+        proper=True,
+        torch=F + "soft_margin_loss",
+    ),
+    _of_margins(
+        "logistic_loss",
+        lambda m, base=None: _softplus(-m) / (log(mpf(base)) if base else 1),
+        options=({"base": 2},),
+        bad=(({"base": 1.0}, "base must be above 1.*got 1.0"),),
+        convex=("input",),
+        lipschitz="1",
+        scores=_logit,
+        proper=True,
+    ),
+    _of_margins(
+        "exponential_loss",
+        lambda m: exp(-m),
+        convex=("input",),
+        lipschitz="oo",
+        scores=lambda y: _logit(y) / 2,
+        proper=True,
+    ),
+    _of_margins(
+        "squared_hinge_loss",
+        lambda m: _hinge(1 - m) ** 2,
+        convex=("input",),
+        lipschitz="oo",
+        scores=lambda y: 2 * y - 1,
+        proper=True,
+    ),
+    _of_margins(
+        "hinge_loss",
+        lambda m: _hinge(1 - m),
+        convex=("input",),
+        lipschitz="1",
+        scores=lambda y: 2 * y - 1,
+        proper=False,
+    ),
+    _of_margins(
+        "zero_one_loss",
+        lambda m: mpf(m <= 0),
+        bounds=("0", "1"),
+        lipschitz="oo",
+        scores=lambda y: 2 * y - 1,
+        proper=False,
+    ),
+    # Losses of many labels
+    Entry(
+        "multilabel_soft_margin_loss",
+        _rows(FRACTIONS),
+        optional={"weight": Argument(POSITIVE, last, None)},
+        exact=lambda z, y: fsum(map(_bernoulli, z, y)) / len(z),
+        convex=("input",),
+        lipschitz="1",
+        torch=F + "multilabel_soft_margin_loss",
+    ),
+    Entry(
+        "multilabel_categorical_cross_entropy",
+        _rows(BITS),
+        exact=_zlpr,
+        convex=("input",),
+        lipschitz="2",
+    ),
+    Entry(
         "multilabel_margin_loss",
-        {"input": Z, "target": LABELS},
-        {},
-        {"target": CLASSES},
+        OF_LISTS,
+        exact=_listed,
+        convex=("input",),
+        lipschitz="2*floor(n**2/4)/n",
+        torch=F + "multilabel_margin_loss",
+    ),
+    # Losses of numbers
+    _regression(
+        "mse_loss",
+        optional={"weight": PER_ELEMENT},
+        exact=lambda x, y: (x - y) ** 2,
+        lipschitz="oo",
+    ),
+    _regression(
+        "l1_loss",
+        optional={"weight": PER_ELEMENT},
+        exact=lambda x, y: abs(x - y),
+        lipschitz="1",
+    ),
+    _regression(
+        "huber_loss",
+        optional={"weight": PER_ELEMENT},
+        options=({"delta": 0.1}, {"delta": 1e10}),
+        exact=_huber,
+        bad=(
+            ({"delta": 0.0}, "delta must be above 0.*got 0.0"),
+            ({"delta": np.nan}, "delta must be above 0.*got nan"),
+        ),
+        lipschitz="1",
+    ),
+    _regression(
+        "smooth_l1_loss",
+        options=({"beta": 0.0}, {"beta": 1e-25}, {"beta": 1e25}),
+        exact=lambda x, y, beta=1.0: (
+            _huber(x, y, beta) / mpf(beta) if beta else abs(x - y)
+        ),
+        bad=(({"beta": -1.0}, "beta must .*got -1.0"),),
+        lipschitz="1",
+    ),
+    Entry(
+        "gaussian_nll_loss",
+        Form(
+            {
+                "input": Argument(REALS),
+                "target": Argument(REALS),
+                "var": Argument(VARIANCES),
+            },
+            SCALARS,
+            inner=0,
+        ),
+        options=({"full": True},),
+        exact=_gaussian,
+        bad=(
+            ({"eps": 0.0}, "eps must be above 0.*got 0.0"),
+            ({"var": -1.0}, "var must not be negative, got -1.0"),
+        ),
+        convex=("input", "target"),
+        bounds=("log(1e-6)/2", "oo"),
+        lipschitz="oo",
+        torch=F + "gaussian_nll_loss",
+    ),
+    Entry(
+        "poisson_nll_loss",
+        _elements(REALS, COUNTS),
+        options=({"full": True},),
+        exact=_poisson,
+        bad=(({"eps": -1e-8}, "eps must be above 0.*got -1e-08"),),
+        convex=("input",),
+        bounds=("-oo", "oo"),
+        lipschitz="oo",
+        torch=F + "poisson_nll_loss",
+    ),
+    Entry(
+        "kl_div",
+        _elements(LOG_P, UNIT, ((4, 3), (2, 3, 2), (0, 3))),
+        exact=lambda x, y: _xlogy(y, y) - (y * x if y else 0),
+        convex=("target",),
+        bounds=("-exp(-1)", "oo"),
+        lipschitz="1",
+        torch=F + "kl_div",
+    ),
+    # Losses of pairs, triplets and strings
+    Entry(
+        "hinge_embedding_loss",
+        _elements(DISTANCES, SIGNS),
+        options=({"margin": 2.5},),
+        exact=lambda x, y, margin=1.0: x if y == 1 else _hinge(margin - x),
+        convex=("input",),
+        lipschitz="1",
+        torch=F + "hinge_embedding_loss",
+    ),
+    Entry(
+        "margin_ranking_loss",
+        Form(
+            {
+                "input1": Argument(REALS),
+                "input2": Argument(REALS),
+                "target": Argument(SIGNS),
+            },
+            SCALARS,
+            inner=0,
+        ),
+        options=({"margin": 0.5},),
+        exact=lambda a, b, y, margin=0.0: _hinge(margin - y * (a - b)),
+        convex=("input1", "input2"),
+        lipschitz="1",
+        torch=F + "margin_ranking_loss",
+    ),
+    Entry(
+        "cosine_embedding_loss",
+        OF_PAIRS,
+        options=({"margin": 0.2},),
+        exact=_pair,
+        slack=1e-15,
+        bounds=("0", "2"),
+        torch=F + "cosine_embedding_loss",
+    ),
+    Entry(
+        "triplet_margin_loss",
+        OF_TRIPLETS,
+        options=({"swap": True}, {"p": 1.0, "margin": 0.5}, {"p": np.inf}),
+        exact=_triplet,
+        slack=4e-15,
+        bad=(
+            ({"margin": 0.0}, "margin must be above 0.*got 0.0"),
+            ({"p": 0}, "p must be above 0.*got 0"),
+        ),
+        lipschitz="2*sqrt(n)",
+        torch=F + "triplet_margin_loss",
+    ),
+    Entry(
+        "triplet_margin_with_distance_loss",
+        OF_TRIPLETS,
+        options=({"swap": True},),
+        exact=_triplet,
+        slack=4e-15,
+        bad=(({"margin": -1.0}, "margin must be above 0.*got -1.0"),),
+        lipschitz="2*sqrt(n)",
+        torch=F + "triplet_margin_with_distance_loss",
+    ),
+    Entry(
+        "ctc_loss",
+        OF_STRINGS,
+        exact=_alignments,
+        bad=(({"blank": 9}, "blank must be a class in 0 … 3, got 9"),),
+        torch=F + "ctc_loss",
+    ),
+    # Penalties
+    Entry(
+        "l1_penalty",
+        _one("input", REALS),
+        "penalty",
+        options=({"strength": 0.1},),
+        bad=(({"strength": -1.0}, f"strength {NOT_NEGATIVE}"),),
+        convex=("input",),
+        lipschitz="n",
+    ),
+    Entry(
+        "l2_penalty",
+        _one("input", REALS),
+        "penalty",
+        options=({"strength": 0.1},),
+        bad=(({"strength": -1.0}, f"strength {NOT_NEGATIVE}"),),
+        convex=("input",),
+        lipschitz="oo",
+    ),
+    # Links
+    Entry(
+        "logsumexp",
+        _one("input", REALS, (4, 3), (2, 3, 2), (3,)),
+        "link",
+        exact=_lse,
+        slack=1e-15,
+        bounds=("-oo", "oo"),
+        convex=("input",),
+        lipschitz="1",
+        torch="torch.logsumexp",
+    ),
+    Entry(
+        "log_softmax",
+        _one("input", REALS, (4, 3), (2, 3, 2), (3,)),
+        "link",
+        exact=lambda z: [-_surprise(z, k) for k in range(len(z))],
+        bounds=("-oo", "0"),
+        torch=F + "log_softmax",
+    ),
+    Entry(
+        "softmax",
+        _one("input", REALS, (4, 3), (2, 3, 2), (3,)),
+        "link",
+        exact=_softmax,
+        bounds=("0", "1"),
+        torch=F + "softmax",
+    ),
+    Entry(
+        "sigmoid",
+        _one("input", REALS),
+        "link",
+        exact=_sigmoid,
+        bounds=("0", "1"),
+        lipschitz="1/4",
+        torch="torch.sigmoid",
+    ),
+    Entry(
+        "log_sigmoid",
+        _one("input", REALS),
+        "link",
+        exact=lambda z: -_softplus(-z),
+        bounds=("-oo", "0"),
+        lipschitz="1",
+        torch=F + "logsigmoid",
+    ),
+    Entry(
+        "softplus",
+        _one("input", REALS),
+        "link",
+        exact=_softplus,
+        convex=("input",),
+        lipschitz="1",
+        torch=F + "softplus",
+    ),
+    # Measures
+    Entry(
+        "self_information",
+        _one("p", INSIDE),
+        "measure",
+        exact=lambda p: -log(p),
+        convex=("p",),
+        lipschitz="oo",
+    ),
+    Entry(
+        "entropy",
+        _one("p", DISTRIBUTIONS, (4, 3), (3,)),
+        "measure",
+        exact=_entropy,
+        bounds=("0", "log(n)"),
     ),
     *(
-        Loss(name, {"input": Z, "target": U}, {"weight": V * V}, each=True)
-        for name in ("mse_loss", "l1_loss", "huber_loss")
+        Entry(
+            name,
+            Form(
+                {"p": Argument(DISTRIBUTIONS), "q": Argument(DISTRIBUTIONS)},
+                ((4, 3), (3,)),
+            ),
+            "measure",
+            exact=exact,
+            convex=convex,
+        )
+        for name, exact, convex in (
+            (
+                "cross_entropy_between",
+                lambda p, q: -fsum(map(_xlogy, p, q)),
+                ("q",),
+            ),
+            ("kl_divergence", _kl, ("p", "q")),
+        )
     ),
-    Loss("smooth_l1_loss", {"input": Z, "target": U}, each=True),
-    Loss(
-        "gaussian_nll_loss",
-        {"input": Z, "target": U, "var": P + 0.1},
-        each=True,
+    Entry(
+        "mutual_information",
+        Form(
+            {
+                "joint": Argument(
+                    Domain(
+                        "joint distributions",
+                        lambda rng, shape, n, size: rng.dirichlet(
+                            np.ones(shape[-1] * shape[-2]), shape[:-2]
+                        ).reshape(shape),
+                    )
+                )
+            },
+            ((4, 2, 3), (2, 3)),
+            inner=2,
+        ),
+        "measure",
+        exact=_independent,
+        slack=1e-16,
+        bounds=("0", "log(2)"),
     ),
-    Loss(
-        "poisson_nll_loss",
-        {"input": Z, "target": np.floor(9 * Q)},
-        {},
-        {"target": REAL},
-        each=True,
+    # What becomes of the losses of the samples, and what goes into a loss
+    Entry(
+        "reduce",
+        _one("values", REALS),
+        "reduction",
+        bounds=None,
     ),
-    Loss("kl_div", {"input": LOG_P, "target": Q}, each=True),
-    Loss(
-        "hinge_embedding_loss",
-        {"input": 2 * P, "target": SIGNS},
-        {},
-        {"target": REAL},
-        each=True,
+    Entry(
+        "effective_number_weight",
+        _one("counts", TALLIES, (5,)),
+        "weight",
+        options=({"beta": 0.5},),
+        bad=(({"beta": 1.0}, r"beta must be in \[0, 1\).*got 1.0"),),
+        exact=_effective,
     ),
-    Loss(
-        "margin_ranking_loss",
-        {"input1": Z, "input2": U, "target": SIGNS},
-        {},
-        {"target": REAL},
-        each=True,
+    Entry(
+        "logit_adjustment",
+        _one("counts", TALLIES, (5,)),
+        "weight",
+        options=({"tau": 0.5},),
+        bad=(({"tau": -1.0}, f"tau {NOT_NEGATIVE}"),),
+        exact=lambda counts, tau=1.0: [
+            tau * log(x / fsum(counts)) for x in counts
+        ],
+        slack=1e-23,
+        bounds=("-oo", "0"),
     ),
-    Loss(
-        "cosine_embedding_loss",
-        {"input1": Z, "input2": U, "target": SIGNS[:, 0]},
-        {},
-        {"target": REAL},
+    Entry(
+        "smooth_labels",
+        OF_CLASSES,
+        "weight",
+        options=({"label_smoothing": 1.0},),
+        bad=_out_of_unit("label_smoothing"),
+        exact=lambda z, t, label_smoothing=0.1: [
+            (1 - mpf(label_smoothing)) * (k == t)
+            + mpf(label_smoothing) / len(z)
+            for k in range(len(z))
+        ],
+        bounds=("0", "1"),
     ),
-    Loss("triplet_margin_loss", TRIPLET),
-    Loss("triplet_margin_with_distance_loss", TRIPLET),
-]
-TABLE = {loss.name: loss for loss in _TABLE if loss.name in LOSSES}
+]  # fmt: skip
+TABLE = {entry.name: entry for entry in ENTRIES}
+
+
+def of_kind(*kinds: Kind) -> list[str]:
+    """Return the names of the entries of some kinds."""
+    return [name for name, entry in TABLE.items() if entry.kind in kinds]
+
+
+LOSSES = of_kind("loss")
+IN_PYTORCH = [name for name in LOSSES if TABLE[name].torch]
+DEPRECATED = {"size_average", "reduce"}
