@@ -1,31 +1,48 @@
 """Never stale: what a build keeps of the one before it, and what it does anew.
 
-Every page is written anew, so that a number, a title or a link that comes from another page is
-right. A page is read anew if its source has changed, or a module that it documents. All are, if
-anything else has changed that the reading depends on, or if the last build warned or broke off: its
+A page is read anew if its source has changed, or a module that it documents; and all are, if
+anything else has changed that pages are read by, or if the last build warned or broke off, since its
 warnings would be lost with the pages that are not read.
+
+A page is written anew if it was read. All are, if a page has changed in what others may show of it
+(a title, a number of an equation, a glued value, an entry of the library), or if a template has.
 """
 
 from __future__ import annotations
 
+import gc
 import shutil
 from collections.abc import Iterable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import pybtex.plugin
+from docutils import nodes
+
 import equalsign
 
 SOUND = "book.sound"
-"""The file, beside the environment, of a build without a warning: what its pages were read by."""
+"""The file, beside the environment, of a build without a warning: what it was made by."""
 
-SETTINGS = (
+# What every page is read by, and what it is written by, beside the modules.
+READ_BY = (
     "_config.yml",
     "_toc.yml",
     "conf.py",
     "references.bib",
     "requirements.txt",
 )
+WRITTEN_BY = ("_static", "_templates")
+
+# What Sphinx knows of a page that no other page shows.
+OWN = {
+    "all_docs", "app", "book_digests", "book_shared", "config", "config_status", "config_status_extra", "dependencies",
+    "dlfiles", "domains", "events", "files_to_rebuild", "images", "included", "metadata", "original_image_uri",
+    "project", "settings", "srcdir", "doctreedir", "temp_data", "ref_context", "_viewcode_modules",
+    "_write_doc_doctree_cache", "_pickled_doctree_cache",
+}  # fmt: skip
 
 
 def sources(package: Any) -> list[Path]:
@@ -44,33 +61,46 @@ def digest(paths: Iterable[Path]) -> str:
     return whole.hexdigest()
 
 
-def read_by(srcdir: str | Path) -> str:
-    """Give the digest of all that every page is read by."""
+def made_by(srcdir: str | Path) -> list[str]:
+    """Give the digests of all that every page is read by, and written by."""
     from book import sphinx
 
-    settings = [Path(srcdir) / name for name in SETTINGS]
-    return digest([*settings, *sources(sphinx), *sources(equalsign)])
+    root = Path(srcdir)
+    settings = [root / name for name in READ_BY]
+    looks = [
+        path for name in WRITTEN_BY for path in (root / name).rglob("*")
+    ]
+    return [
+        digest([*settings, *sources(sphinx), *sources(equalsign)]),
+        digest(sorted(looks)),
+    ]
+
+
+def clear(folder: str | Path) -> None:
+    """Empty a folder that Sphinx has written."""
+    shutil.rmtree(folder, ignore_errors=True)
+    Path(folder).mkdir(parents=True)
 
 
 def begin(app: Any) -> None:
-    """Clear the site; and what the last build read, unless it was sound and read the same way."""
+    """Forget what the last build read and wrote, unless it was sound and would do the same again."""
     sound = Path(app.doctreedir) / SOUND
-    key = read_by(app.srcdir)
-    if not sound.is_file() or sound.read_text() != key:
-        shutil.rmtree(app.doctreedir, ignore_errors=True)
-        Path(app.doctreedir).mkdir(parents=True)
+    last = sound.read_text().split() if sound.is_file() else ["", ""]
     sound.unlink(missing_ok=True)
-    if (Path(app.outdir) / ".buildinfo").is_file():  # Sphinx wrote it
-        shutil.rmtree(app.outdir)
-        Path(app.outdir).mkdir()
+    read, written = made_by(app.srcdir)
+    if last[0] != read:
+        clear(app.doctreedir)
+    if last != [read, written] and (Path(app.outdir) / ".buildinfo").is_file():
+        clear(app.outdir)
 
 
-def page_digests(env: Any) -> dict[str, str]:
-    """Give the digest of each page that was read, with the files that it was read with."""
+def page_digests(env: Any) -> dict[str, tuple[str, str]]:
+    """Give the digest of each page that was read, and of the files that it was read with."""
+    root = Path(env.srcdir)
     return {
-        page: digest(
-            Path(env.srcdir) / path
-            for path in (env.doc2path(page), *sorted(env.dependencies[page]))
+        page: (
+            digest([Path(env.doc2path(page))]),
+            digest(root / path for path in sorted(env.dependencies[page])),
         )
         for page in env.all_docs
     }
@@ -86,22 +116,65 @@ def changed(app, env, added, changed, removed) -> list[str]:
     ]
 
 
-def remember(app, env) -> None:
-    """Keep with the environment what its pages were read from."""
+def plain(value: Any) -> Any:
+    """Turn what Sphinx keeps into what can be compared."""
+    if isinstance(value, nodes.Node):
+        return value.pformat()
+    if isinstance(value, dict):
+        return {repr(plain(k)): plain(v) for k, v in value.items() if v}
+    if isinstance(value, set | frozenset):
+        return sorted(repr(plain(item)) for item in value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "__dict__"):
+        return plain(vars(value))
+    return value
+
+
+def shared(env: Any) -> dict[str, Any]:
+    """Give all that a page may show of another, and the modules that pages document."""
+    known = {k: v for k, v in vars(env).items() if k not in OWN}
+    modules = sorted(with_ for _, with_ in env.book_digests.values())
+    return {**plain(known), "modules": modules}
+
+
+def dependents(app, env) -> Iterable[str]:
+    """Name all pages if what they show of each other has changed; keep what it is now."""
     env.book_digests = page_digests(env)
+    before, now = getattr(env, "book_shared", None), shared(env)
+    env.book_shared = now
+    if before == now:
+        return []
+    import os
+    if os.environ.get("FRESH") and before:
+        for k in set(before)|set(now):
+            if before.get(k)!=now.get(k): print("DIFF", k, str(before.get(k))[:300], str(now.get(k))[:300])
+    clear(app.outdir)
+    return env.found_docs
 
 
 def end(app, exception) -> None:
-    """Let the next build keep what this one read, if nothing was wrong with it."""
+    """Drop the pictures that no page shows any more; let the next build keep what is sound."""
+    if exception is None:
+        shown = {name for _, name in app.env.images.values()}
+        for picture in (Path(app.outdir) / "_images").glob("*"):
+            if picture.name not in shown:
+                picture.unlink()
     if exception is None and not app._warncount:
-        (Path(app.doctreedir) / SOUND).write_text(read_by(app.srcdir))
+        sound = Path(app.doctreedir) / SOUND
+        sound.write_text("\n".join(made_by(app.srcdir)))
 
 
 def setup(app):
     """Connect the above to Sphinx, which has not loaded the last environment yet."""
     begin(app)
+    # A build makes much that lasts and little that is thrown away; and each citation would look
+    # through all installed packages for the same plug-in.
+    gc.disable()
+    app.connect("build-finished", lambda *_: gc.enable())
+    pybtex.plugin.find_plugin = cache(pybtex.plugin.find_plugin)
     app.connect("env-get-outdated", changed)
-    app.connect("env-updated", remember)
+    app.connect("env-get-updated", dependents, priority=950)
     app.connect("build-finished", end)
     return {
         "version": "1",
