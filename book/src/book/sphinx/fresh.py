@@ -11,8 +11,10 @@ A page is written anew if it was read. All are, if a page has changed in what ot
 from __future__ import annotations
 
 import gc
+import json
 import shutil
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -41,7 +43,7 @@ OWN = {
     "all_docs", "app", "book_digests", "book_shared", "config", "config_status", "config_status_extra", "dependencies",
     "dlfiles", "domains", "events", "files_to_rebuild", "images", "included", "metadata", "original_image_uri",
     "project", "settings", "srcdir", "doctreedir", "temp_data", "ref_context", "_viewcode_modules",
-    "_write_doc_doctree_cache", "_pickled_doctree_cache",
+    "_write_doc_doctree_cache", "_pickled_doctree_cache", "sphinx_exercise_gated_registry",
 }  # fmt: skip
 
 
@@ -85,12 +87,17 @@ def clear(folder: str | Path) -> None:
 def begin(app: Any) -> None:
     """Forget what the last build read and wrote, unless it was sound and would do the same again."""
     sound = Path(app.doctreedir) / SOUND
-    last = sound.read_text().split() if sound.is_file() else ["", ""]
+    last = {"read": "", "written": "", "index": {}}
+    with suppress(OSError, ValueError):  # none, or one that is cut off
+        last = json.loads(sound.read_text(encoding="utf-8"))
     sound.unlink(missing_ok=True)
+    app.book_index = last["index"]
     read, written = made_by(app.srcdir)
-    if last[0] != read:
+    if last["read"] != read:
         clear(app.doctreedir)
-    if last != [read, written] and (Path(app.outdir) / ".buildinfo").is_file():
+    if (last["read"], last["written"]) != (read, written) and (
+        Path(app.outdir) / ".buildinfo"
+    ).is_file():
         clear(app.outdir)
 
 
@@ -124,7 +131,9 @@ def plain(value: Any) -> Any:
         return {repr(plain(k)): plain(v) for k, v in value.items() if v}
     if isinstance(value, set | frozenset):
         return sorted(repr(plain(item)) for item in value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):  # in the order in which pages were read
+        return sorted((plain(item) for item in value), key=repr)
+    if isinstance(value, tuple):
         return [plain(item) for item in value]
     if hasattr(value, "__dict__"):
         return plain(vars(value))
@@ -134,7 +143,7 @@ def plain(value: Any) -> Any:
 def shared(env: Any) -> dict[str, Any]:
     """Give all that a page may show of another, and the modules that pages document."""
     known = {k: v for k, v in vars(env).items() if k not in OWN}
-    modules = sorted(with_ for _, with_ in env.book_digests.values())
+    modules = sorted(after for _, after in env.book_digests.values())
     return {**plain(known), "modules": modules}
 
 
@@ -145,12 +154,16 @@ def dependents(app, env) -> Iterable[str]:
     env.book_shared = now
     if before == now:
         return []
-    import os
-    if os.environ.get("FRESH") and before:
-        for k in set(before)|set(now):
-            if before.get(k)!=now.get(k): print("DIFF", k, str(before.get(k))[:300], str(now.get(k))[:300])
     clear(app.outdir)
     return env.found_docs
+
+
+def index(app) -> list[Any]:
+    """Give the search the index entries of the pages that are not written: Sphinx forgets them."""
+    if (search := getattr(app.builder, "indexer", None)) is not None:
+        app.book_index |= search._index_entries
+        search._index_entries = app.book_index
+    return []
 
 
 def end(app, exception) -> None:
@@ -161,8 +174,10 @@ def end(app, exception) -> None:
             if picture.name not in shown:
                 picture.unlink()
     if exception is None and not app._warncount:
+        read, written = made_by(app.srcdir)
+        kept = {"read": read, "written": written, "index": app.book_index}
         sound = Path(app.doctreedir) / SOUND
-        sound.write_text("\n".join(made_by(app.srcdir)))
+        sound.write_text(json.dumps(kept), encoding="utf-8")
 
 
 def setup(app):
@@ -175,6 +190,7 @@ def setup(app):
     pybtex.plugin.find_plugin = cache(pybtex.plugin.find_plugin)
     app.connect("env-get-outdated", changed)
     app.connect("env-get-updated", dependents, priority=950)
+    app.connect("html-collect-pages", index)
     app.connect("build-finished", end)
     return {
         "version": "1",
