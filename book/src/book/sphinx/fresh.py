@@ -1,8 +1,8 @@
 """Never stale: what a build keeps of the one before it, and what it does anew.
 
-A page is read anew if its source has changed, or a module that it documents; and all are, if
-anything else has changed that pages are read by, or if the last build warned or broke off, since its
-warnings would be lost with the pages that are not read.
+A page is read anew if its source has changed, or a module that it documents. All are, if anything
+else has changed that pages are read by, or if the last build warned or broke off: its warnings
+would be lost with the pages that are not read.
 
 A page is written anew if it was read. All are, if a page has changed in what others may show of it
 (a title, a number of an equation, a glued value, an entry of the library), or if a template has.
@@ -40,10 +40,11 @@ WRITTEN_BY = ("_static", "_templates")
 
 # What Sphinx knows of a page that no other page shows.
 OWN = {
-    "all_docs", "app", "book_digests", "book_shared", "config", "config_status", "config_status_extra", "dependencies",
-    "dlfiles", "domains", "events", "files_to_rebuild", "images", "included", "metadata", "original_image_uri",
-    "project", "settings", "srcdir", "doctreedir", "temp_data", "ref_context", "_viewcode_modules",
-    "_write_doc_doctree_cache", "_pickled_doctree_cache", "sphinx_exercise_gated_registry",
+    "all_docs", "app", "book_digests", "book_shared", "config", "config_status", "doctreedir",
+    "config_status_extra", "dependencies", "dlfiles", "domains", "events", "files_to_rebuild",
+    "images", "included", "metadata", "original_image_uri", "project", "ref_context", "settings",
+    "sphinx_exercise_gated_registry", "srcdir", "temp_data", "_pickled_doctree_cache",
+    "_viewcode_modules", "_write_doc_doctree_cache",
 }  # fmt: skip
 
 
@@ -78,27 +79,29 @@ def made_by(srcdir: str | Path) -> list[str]:
     ]
 
 
-def clear(folder: str | Path) -> None:
-    """Empty a folder that Sphinx has written."""
-    shutil.rmtree(folder, ignore_errors=True)
-    Path(folder).mkdir(parents=True)
+def clear(folder: str | Path, sign: str, keep: str | Path = "") -> None:
+    """Empty a folder that Sphinx has written: its sign lies in it."""
+    if not (Path(folder) / sign).is_file():
+        return
+    for path in Path(folder).iterdir():
+        if path.is_dir() and path != Path(keep):
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
 
 
 def begin(app: Any) -> None:
-    """Forget what the last build read and wrote, unless it was sound and would do the same again."""
+    """Forget what the last build read and wrote, unless it was sound and would do so again."""
     sound = Path(app.doctreedir) / SOUND
-    last = {"read": "", "written": "", "index": {}}
+    last = {"made by": ["", ""], "index": {}}
     with suppress(OSError, ValueError):  # none, or one that is cut off
         last = json.loads(sound.read_text(encoding="utf-8"))
     sound.unlink(missing_ok=True)
-    app.book_index = last["index"]
-    read, written = made_by(app.srcdir)
-    if last["read"] != read:
-        clear(app.doctreedir)
-    if (last["read"], last["written"]) != (read, written) and (
-        Path(app.outdir) / ".buildinfo"
-    ).is_file():
-        clear(app.outdir)
+    app.book_sound = {**last, "made by": made_by(app.srcdir)}
+    if last["made by"] != app.book_sound["made by"]:
+        clear(app.outdir, ".buildinfo", keep=app.doctreedir)
+    if last["made by"][0] != app.book_sound["made by"][0]:
+        clear(app.doctreedir, "environment.pickle")
 
 
 def page_digests(env: Any) -> dict[str, tuple[str, str]]:
@@ -123,28 +126,32 @@ def changed(app, env, added, changed, removed) -> list[str]:
     ]
 
 
-def plain(value: Any) -> Any:
-    """Turn what Sphinx keeps into what can be compared."""
+def plain(value: Any) -> str:
+    """Write what Sphinx keeps so that it can be compared, in an order of its own.
+
+    >>> plain({"b": [2, 1], "a": {3}}) == plain({"a": {3}, "b": [1, 2]})
+    True
+    >>> plain((1, 2)) == plain((2, 1))
+    False
+    """
     if isinstance(value, nodes.Node):
         return value.pformat()
     if isinstance(value, dict):
-        return {repr(plain(k)): plain(v) for k, v in value.items() if v}
-    if isinstance(value, set | frozenset):
-        return sorted(repr(plain(item)) for item in value)
-    if isinstance(value, list):  # in the order in which pages were read
-        return sorted((plain(item) for item in value), key=repr)
+        return plain(list(value.items()))
     if isinstance(value, tuple):
-        return [plain(item) for item in value]
-    if hasattr(value, "__dict__"):
+        return f"({' '.join(map(plain, value))})"
+    if isinstance(value, list | set | frozenset):  # as pages were read
+        return f"[{' '.join(sorted(map(plain, value)))}]"
+    if hasattr(value, "__dict__") and not isinstance(value, type):
         return plain(vars(value))
-    return value
+    return repr(value)
 
 
-def shared(env: Any) -> dict[str, Any]:
-    """Give all that a page may show of another, and the modules that pages document."""
+def shared(env: Any) -> str:
+    """Write all that a page may show of another, and the modules that pages document."""
     known = {k: v for k, v in vars(env).items() if k not in OWN}
-    modules = sorted(after for _, after in env.book_digests.values())
-    return {**plain(known), "modules": modules}
+    modules = [modules for _, modules in env.book_digests.values()]
+    return sha256(plain((known, modules)).encode()).hexdigest()
 
 
 def dependents(app, env) -> Iterable[str]:
@@ -154,30 +161,29 @@ def dependents(app, env) -> Iterable[str]:
     env.book_shared = now
     if before == now:
         return []
-    clear(app.outdir)
+    clear(app.outdir, ".buildinfo", keep=app.doctreedir)
     return env.found_docs
 
 
 def index(app) -> list[Any]:
-    """Give the search the index entries of the pages that are not written: Sphinx forgets them."""
+    """Give the search the index entries of pages that are not written: Sphinx forgets them."""
     if (search := getattr(app.builder, "indexer", None)) is not None:
-        app.book_index |= search._index_entries
-        search._index_entries = app.book_index
+        app.book_sound["index"] |= search._index_entries
+        search._index_entries = app.book_sound["index"]
     return []
 
 
 def end(app, exception) -> None:
     """Drop the pictures that no page shows any more; let the next build keep what is sound."""
-    if exception is None:
-        shown = {name for _, name in app.env.images.values()}
-        for picture in (Path(app.outdir) / "_images").glob("*"):
-            if picture.name not in shown:
-                picture.unlink()
-    if exception is None and not app._warncount:
-        read, written = made_by(app.srcdir)
-        kept = {"read": read, "written": written, "index": app.book_index}
+    if exception is not None:
+        return
+    shown = {name for _, name in app.env.images.values()}
+    for picture in (Path(app.outdir) / "_images").glob("*"):
+        if picture.name not in shown:
+            picture.unlink()
+    if not app._warncount:
         sound = Path(app.doctreedir) / SOUND
-        sound.write_text(json.dumps(kept), encoding="utf-8")
+        sound.write_text(json.dumps(app.book_sound), encoding="utf-8")
 
 
 def setup(app):
