@@ -14,12 +14,14 @@ import sys
 import time
 from collections.abc import Mapping
 from difflib import unified_diff
+from importlib import import_module
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
+from threadpoolctl import threadpool_info
 
 from book import ROOT
 
@@ -38,15 +40,14 @@ def other_processor() -> dict[str, str]:
 
     PyTorch, its MKL and oneDNN, OpenBLAS, XLA; and what NumPy picks at run time.
     """
-    from numpy._core._multiarray_umath import (
-        __cpu_dispatch__,
-        __cpu_features__,
-    )
-    from threadpoolctl import threadpool_info
-
+    numpy = import_module("numpy._core._multiarray_umath")
     here = {str(pool.get("architecture")) for pool in threadpool_info()}
     cores = ("Sandybridge", "Nehalem", "ARMV8")
-    optional = [name for name in __cpu_dispatch__ if __cpu_features__[name]]
+    optional = [
+        name
+        for name in numpy.__cpu_dispatch__
+        if numpy.__cpu_features__[name]
+    ]
     return {
         "ATEN_CPU_CAPABILITY": "default",
         "MKL_ENABLE_INSTRUCTIONS": "SSE4_2",
@@ -110,11 +111,8 @@ def differences(
     ):
         if a.cell_type != "code":
             continue
-        lines = [
-            line
-            for x, y in zip_longest(a.outputs, b.outputs, fillvalue={})
-            for line in _differing_lines(x, y)
-        ]
+        pairs: Any = zip_longest(a.outputs, b.outputs, fillvalue={})
+        lines = [line for pair in pairs for line in _differing_lines(*pair)]
         if lines:
             first = a.source.strip().partition("\n")[0][:60]
             found.append(
