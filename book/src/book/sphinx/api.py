@@ -10,51 +10,67 @@ Every function leads to the chapter that derives it, and the source that a chapt
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import re
-import shutil
-from pathlib import Path
+from functools import cache
 
 from docutils import nodes
 from docutils.statemachine import StringList
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode, nested_parse_with_titles
 
+from book.sphinx.fresh import sources
 from book.sphinx.map import REGIONS
 
 TOOLS = ("equalsign", "book.figures")
 REST = "rest"  # modules that the map does not have yet
 
 
+@cache
 def exported() -> dict[str, list[str]]:
     """Give the public functions of losslib by their module, in the order of its source."""
     losslib = importlib.import_module("losslib")
     modules: dict[str, list[str]] = {}
     for name in losslib.__all__:
-        module = getattr(losslib, name).__module__.rpartition(".")[2]
-        modules.setdefault(module, []).append(name)
+        module = getattr(losslib, name).__module__
+        modules.setdefault(module.rpartition(".")[2], []).append(name)
     return {
-        module: sorted(names, key=lambda n: _line(getattr(losslib, n)))
+        module: sorted(names, key=_definitions(f"losslib.{module}").index)
         for module, names in modules.items()
     }
 
 
 def tool(name: str) -> list[str]:
-    """Give the public names of a tool of the book, in the order of its source."""
-    module = importlib.import_module(name)
-    names = getattr(module, "__all__", None) or [
+    """Give the public names of a tool of the book, module by module, in the order of their source."""
+    package = importlib.import_module(name)
+    names = getattr(package, "__all__", None) or [
         key
-        for key, value in vars(module).items()
-        if getattr(value, "__module__", None) == module.__name__
+        for key, value in vars(package).items()
+        if getattr(value, "__module__", None) == package.__name__
         and not key.startswith("_")
     ]
-    names = [n for n in names if callable(getattr(module, n))]
-    return sorted(names, key=lambda n: _line(getattr(module, n)))
+    modules: dict[str, list[str]] = {}
+    for key in names:
+        if callable(thing := getattr(package, key)):
+            modules.setdefault(thing.__module__, []).append(key)
+    return [
+        key
+        for module, found in modules.items()
+        for key in sorted(found, key=_definitions(module).index)
+    ]
 
 
-def _line(thing: object) -> int:
-    return inspect.getsourcelines(thing)[1]
+@cache
+def _definitions(module: str) -> list[str]:
+    """Give the names of the functions and classes of a module, in the order of its source."""
+    source = inspect.getsource(importlib.import_module(module))
+    return [
+        node.name
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
 
 
 def region_modules(numeral: str) -> list[str]:
@@ -93,8 +109,9 @@ class _Written(SphinxDirective):
     """A directive that writes reStructuredText."""
 
     def parse(self, lines: list[str]) -> list[nodes.Node]:
-        losslib = importlib.import_module("losslib")
-        self.env.note_dependency(losslib.__file__)
+        for name in ("losslib", *TOOLS):
+            for path in sources(importlib.import_module(name)):
+                self.env.note_dependency(str(path))
         container = nodes.section(document=self.state.document)
         nested_parse_with_titles(
             self.state, StringList(lines, source="losslib"), container
@@ -189,11 +206,6 @@ def lead_to_chapter(app, what, name, obj, options, lines):
     lines[place:place] = ["", where_derived(app.env, module), ""]
 
 
-def forget_sources(app):
-    """Write the pages of source anew: viewcode keeps old ones, whose contents know no new chapter."""
-    shutil.rmtree(Path(app.outdir) / "_modules", ignore_errors=True)
-
-
 def find_alias(app, env, node, contnode):
     """Lead a type in a signature to the alias that the library gives it."""
     if (node.get("refdomain"), node.get("reftype")) != ("py", "class"):
@@ -241,7 +253,6 @@ def setup(app):
     # After Napoleon (500), which makes fields of the headings.
     app.connect("autodoc-process-docstring", lead_to_chapter, priority=900)
     app.connect("missing-reference", find_alias)
-    app.connect("builder-inited", forget_sources)
     return {
         "version": "1",
         "parallel_read_safe": True,

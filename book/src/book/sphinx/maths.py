@@ -9,17 +9,23 @@ says where it is and what to do, so ``-W`` makes the build fail on it.
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from functools import cache, lru_cache
 from pathlib import Path
+from queue import SimpleQueue
 
 from docutils import nodes
+from py_mini_racer import MiniRacer, init_mini_racer
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
 logger = logging.getLogger(__name__)
+
+KATEX = Path(__file__).parent / "katex" / "katex.min.js"
 
 #: Equations with a name in place of a number. ``{eq}`eq-m``` reads "(M)" all through the book.
 NAMED_EQUATIONS = {"eq-m": "M"}
@@ -55,24 +61,69 @@ class TeXError(ValueError):
     """A formula that KaTeX refuses."""
 
 
+class Engine(threading.Thread):
+    """V8 with KaTeX, which one thread starts, runs and closes.
+
+    V8 opens its memory to the thread that initialises it and to the threads which that one starts;
+    on a processor with memory protection keys, any other that frees a context ends the program. So
+    the thread that sets the first formula initialises V8, this one descends from it, and nothing is
+    left to the garbage collector.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="katex", daemon=True)
+        self._calls: SimpleQueue[tuple[Future[str], str] | None]
+        self._calls = SimpleQueue()
+        self._ready: Future[None] = Future()
+        init_mini_racer(ignore_duplicate_init=True)
+        self.start()
+        self._ready.result()
+
+    def run(self) -> None:
+        """Answer calls until there is none to come."""
+        try:
+            racer = MiniRacer()
+            racer.eval(KATEX.read_text(encoding="utf-8"))
+            racer.eval(_SCRIPT)
+        except BaseException as error:
+            self._ready.set_exception(error)
+            return
+        self._ready.set_result(None)
+        while (call := self._calls.get()) is not None:
+            answer, script = call
+            try:
+                answer.set_result(racer.eval(script))
+            except Exception as error:
+                answer.set_exception(error)
+        racer.close()
+
+    def eval(self, script: str) -> str:
+        """Run a script that gives a text."""
+        answer: Future[str] = Future()
+        self._calls.put((answer, script))
+        return answer.result()
+
+    def close(self) -> None:
+        """Close V8's context, in its own thread."""
+        self._calls.put(None)
+        self.join()
+
+
 @lru_cache(maxsize=1)
-def _engine():
-    from py_mini_racer import MiniRacer
+def engine() -> Engine:
+    """Give the engine that runs; start it if none does."""
+    started = Engine()
+    atexit.register(started.close)
+    return started
 
-    def start():
-        engine = MiniRacer()
-        engine.eval(
-            (Path(__file__).parent / "katex" / "katex.min.js").read_text(
-                encoding="utf-8"
-            )
-        )
-        engine.eval(_SCRIPT)
-        return engine
 
-    # In a thread of its own: MiniRacer would otherwise tie itself to an event loop that happens to
-    # run here (a test with a browser has one), and die with it.
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        return thread.submit(start).result()
+def close_engine(*_: object) -> None:
+    """Close the engine, if one runs; the next formula starts another."""
+    if engine.cache_info().currsize:
+        running = engine()
+        engine.cache_clear()
+        atexit.unregister(running.close)
+        running.close()
 
 
 @cache
@@ -83,7 +134,7 @@ def render(tex: str, display: bool = False) -> str:
     True
     """
     call = f"setFormula({json.dumps(tex)}, {json.dumps(display)}, {json.dumps(OPTIONS)})"
-    answer = json.loads(_engine().eval(f"JSON.stringify({call})"))
+    answer = json.loads(engine().eval(f"JSON.stringify({call})"))
     if "error" in answer:
         raise TeXError(re.sub(r"^KaTeX parse error: ", "", answer["error"]))
     return answer["html"]
@@ -202,13 +253,17 @@ def name_equations(app, env):
             ):
                 numbers[key] = (*number[:-1], number[-1] - 1)
         numbers[f"equation-{label}"] = (name,)
+    return []  # the pages to write anew for this: all are
 
 
 def setup(app):
+    init_mini_racer(ignore_duplicate_init=True)  # in the main thread
     app.add_html_math_renderer(
         "book_katex", (visit_inline, None), (visit_block, None)
     )
-    app.connect("env-check-consistency", name_equations)
+    # After the numbers are given, at each build, whether or not a page was read.
+    app.connect("env-get-updated", name_equations, priority=900)
+    app.connect("build-finished", close_engine)
     return {
         "version": "1",
         "parallel_read_safe": True,
