@@ -1,6 +1,6 @@
 """Run the cells of a notebook, and try its findings on other seeds and settings.
 
-``python -m equalsign NOTEBOOK`` stores what it finds in the folder ``findings`` beside the notebook.
+``python -m equalsign NOTEBOOK`` stores what it finds in the folder ``findings`` beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from equalsign.findings import stress
 
 
 def run(notebook: Path) -> None:
-    """Run the code cells of a notebook that its findings need, one after the other, in its folder."""
+    """Run the code cells of a notebook, one after the other, in its folder."""
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     scope = {"__name__": "__main__"}
     os.chdir(notebook.parent)

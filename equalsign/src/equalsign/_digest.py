@@ -44,7 +44,9 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
         yield _value(thing)
         return
     function = getattr(thing, "__wrapped__", thing)
-    if not isinstance(function, FunctionType) or _of_library(function):
+    if not isinstance(function, FunctionType) or _of_library(
+        function.__code__.co_filename
+    ):
         yield f"{function.__module__}.{getattr(function, '__qualname__', '')}"
         return
     if id(function) in seen:
@@ -64,8 +66,9 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
                 yield from _parts(getattr(owner, node.attr), seen)
 
 
-def _of_library(function: FunctionType) -> bool:
-    file = function.__code__.co_filename
+def _of_library(file: str | None) -> bool:
+    if file is None:  # built in
+        return True
     return file.startswith("<frozen") or (
         not file.startswith("<")
         and str(Path(file).resolve()).startswith(_LIBRARIES)
@@ -85,7 +88,7 @@ def _scope(function: FunctionType) -> dict[str, Any]:
 
 
 def _module(node: ast.expr, scope: dict[str, Any]) -> Any:
-    """Return the module that an expression such as ``losslib`` or ``torch.nn`` names, or None."""
+    """Return the module of one's own that an expression such as ``a.b`` names, or None."""
     if isinstance(node, ast.Name):
         found = scope.get(node.id)
     elif isinstance(node, ast.Attribute):
@@ -93,7 +96,9 @@ def _module(node: ast.expr, scope: dict[str, Any]) -> Any:
         found = getattr(owner, node.attr, None)
     else:
         found = None
-    return found if isinstance(found, ModuleType) else None
+    if not isinstance(found, ModuleType):
+        return None
+    return None if _of_library(getattr(found, "__file__", None)) else found
 
 
 def _tree(function: FunctionType) -> ast.AST:

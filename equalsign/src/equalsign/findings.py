@@ -44,6 +44,7 @@ _WORDS = {
     10.0: "ten times",
 }
 _stress: Path | None = None
+# Once for all findings that speak of one experiment.
 _runs: dict[tuple[str, int, tuple[tuple[str, Any], ...]], Results] = {}
 
 
@@ -222,25 +223,17 @@ def _measure(
     settings: Mapping[str, Any],
 ) -> tuple[float, float]:
     """Return the mean effect over the seeds, and its standard error."""
-    effects = [
-        float(effect(_run(experiment, seed, settings))) for seed in seeds
-    ]
+    code = digest(experiment)
+    effects = []
+    for seed in seeds:
+        key = (code, seed, tuple(sorted(settings.items())))
+        if key not in _runs:
+            _runs[key] = experiment(seed=seed, **settings)
+        effects.append(float(effect(_runs[key])))
     if not all(map(math.isfinite, effects)):
         raise CheckFailed(f"an effect is no finite number: {effects}")
     error = np.std(effects, ddof=1) / math.sqrt(len(effects))
     return float(np.mean(effects)), float(error)
-
-
-def _run(
-    experiment: Callable[..., Results],
-    seed: int,
-    settings: Mapping[str, Any],
-) -> Results:
-    """Run the experiment once for all findings that speak of it."""
-    key = (digest(experiment), seed, tuple(sorted(settings.items())))
-    if key not in _runs:
-        _runs[key] = experiment(seed=seed, **settings)
-    return _runs[key]
 
 
 def _check(

@@ -185,8 +185,8 @@ def _counter_example(
         )
     if not any(held) and never is None:
         raise CheckFailed(
-            f"the claim held at none of {counted(len(held), 'point')}, as a predicate that is always "
-            "false would: try it where it can hold, or say why it cannot, by never="
+            f"the claim held at none of {counted(len(held), 'point')}, as a predicate that is "
+            "always false would: try it where it can hold, or say why it cannot, by never="
         )
     if any(held) and never is not None:
         raise CheckFailed(
