@@ -621,12 +621,11 @@ def test_stored_runs_and_findings_agree(tmp_path):
     (tmp_path / "chapters/findings").mkdir(parents=True)
     for name in ("fi-toy", "fi-gone"):
         (tmp_path / f"chapters/findings/{name}.json").write_text("{}")
-    book = [toy(found([]), found([]))]
-    says(
-        gates.no_loose_findings(book, tmp_path),
-        "fi-gone.json belongs to no finding",
-        "2 findings have the label fi-toy",
+    loose, twice = gates.no_loose_findings(
+        [toy(found([]), found([]))], tmp_path
     )
+    says([loose], "fi-gone.json belongs to no finding", "remove it")
+    says([twice], "2 findings have the label fi-toy")
 
 
 # --- Contents and rooms -----------------------------------------------------------------------

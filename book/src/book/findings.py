@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from book.refresh import CHAPTERS, named
+from book.refresh import named
 
 AT_A_TIME = 2
 
