@@ -7,7 +7,7 @@ SITE := _build/html
 NB ?=
 LOSS ?=
 
-.PHONY: book test check refresh lab serve bench mutate clean
+.PHONY: book test check refresh findings lab serve bench mutate clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.txt pyproject.toml equalsign/pyproject.toml book/pyproject.toml
@@ -42,6 +42,9 @@ test: $(READY)
 
 check: $(READY)
 	@$(BIN)/python -m book.check $(NB) $(LOSS)
+
+findings: $(READY)
+	$(BIN)/python -m book.findings $(NB)
 
 refresh: $(READY)
 	@echo "==> Executing each notebook twice, the second time as another processor would"

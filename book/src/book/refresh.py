@@ -164,20 +164,22 @@ def refresh(path: Path) -> bool:
     return True
 
 
-def main(names: list[str]) -> None:
-    """Refresh the named notebooks, the ledger last, since it reads the others."""
-    # The arrays are small: threads only wait.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+def named(names: list[str]) -> list[Path]:
+    """Return the named notebooks, or all; the ledger last, since it reads the others."""
     known = {path.stem: path for path in sorted(CHAPTERS.glob("*.ipynb"))}
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(
             f"no chapter named {', '.join(unknown)}; there are: {', '.join(known)}"
         )
-    stored = [
-        refresh(known[name])
-        for name in sorted(names or known, key="ledger".__eq__)
-    ]
+    return [known[n] for n in sorted(names or known, key="ledger".__eq__)]
+
+
+def main(names: list[str]) -> None:
+    """Refresh the named notebooks."""
+    # The arrays are small: threads only wait.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    stored = [refresh(path) for path in named(names)]
     if not all(stored):
         sys.exit(f"{stored.count(False)} of {len(stored)} were not stored")
 
