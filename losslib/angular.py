@@ -166,7 +166,8 @@ def a_softmax_loss(
 
     Notes
     -----
-    Gradient: :math:`\partial\ell/\partial x=(\hat y_t-1)\,\nabla f_t+\sum_{k\ne t}\hat y_k\,w_k/\|w_k\|`,
+    Gradient: :math:`\partial\ell/\partial x=(\hat y_t-1)\,\nabla f_t+\sum_{k\ne t}\hat
+    y_k\,w_k/\|w_k\|`,
     with :math:`\hat y` the softmax of the marked logits.
 
     The products are taken in float32 or better, also inside ``torch.autocast``.
@@ -325,7 +326,8 @@ def arcface_loss(
 
     Notes
     -----
-    Gradient: :math:`\partial\ell/\partial x=s\,(\hat y_t-1)\,\nabla\phi(\theta_t)+s\sum_{k\ne t}\hat y_k\nabla\cos\theta_k`,
+    Gradient: :math:`\partial\ell/\partial x=s\,(\hat y_t-1)\,\nabla\phi(\theta_t)+s\sum_{k\ne
+    t}\hat y_k\nabla\cos\theta_k`,
     with :math:`\hat y` the softmax of the marked logits.
 
     The products are taken in float32 or better, also inside ``torch.autocast``.

@@ -88,7 +88,8 @@ def focal_loss(
     Returns
     -------
     array
-        In nats, dtype of `input`: the shape of the samples for "none", else a scalar array. The mean
+        In nats, dtype of `input`: the shape of the samples for "none", else a scalar array. The
+        mean
         over no sample is nan.
 
     Raises
@@ -113,7 +114,8 @@ def focal_loss(
 
     A label that is a distribution costs the mean, under it, of what its classes cost alone; so does
     ``tf.keras.losses.CategoricalFocalCrossentropy``. The weights :math:`w` are the
-    :math:`\alpha` of the paper, one for each class. A sample that is ignored, or whose weight is 0, has
+    :math:`\alpha` of the paper, one for each class. A sample that is ignored, or whose weight is
+    0, has
     no loss and no gradient.
     A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
@@ -209,10 +211,12 @@ def sigmoid_focal_loss(
 
     Notes
     -----
-    Gradient: for a label of 1 :math:`\partial\ell/\partial z=\alpha\,(1-p)^\gamma(\gamma\,p\log p-(1-p))`,
+    Gradient: for a label of 1 :math:`\partial\ell/\partial z=\alpha\,(1-p)^\gamma(\gamma\,p\log
+    p-(1-p))`,
     and its mirror image for 0.
 
-    For a label between 0 and 1 the factor is :math:`(1-p_t)^\gamma`, 1/2 to a power at :math:`p=1/2`
+    For a label between 0 and 1 the factor is :math:`(1-p_t)^\gamma`, 1/2 to a power at
+    :math:`p=1/2`
     whatever the label; the quality focal loss of Li et al. has :math:`|y-p|^\gamma`, which is 0 at
     :math:`p=y`. The two agree where the label is 0 or 1. An element of weight 0 has no loss and no
     gradient.
@@ -293,7 +297,8 @@ def poly_loss(
 
     Notes
     -----
-    Gradient: :math:`\partial\ell/\partial z=w_t\,(1+\epsilon\,\hat y_t)(\hat y-y)`, with :math:`y` 1 at the target.
+    Gradient: :math:`\partial\ell/\partial z=w_t\,(1+\epsilon\,\hat y_t)(\hat y-y)`, with :math:`y`
+    1 at the target.
 
     A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
@@ -364,7 +369,8 @@ def asymmetric_loss(
     Notes
     -----
     Gradient: :math:`(1-p)^{\gamma_+}(\gamma_+\,p\log p-(1-p))` for a label of 1, and
-    :math:`p_m^{\gamma_--1}\,p(1-p)\,\bigl(p_m/(1-p_m)-\gamma_-\log(1-p_m)\bigr)` for 0, where :math:`p>m`.
+    :math:`p_m^{\gamma_--1}\,p(1-p)\,\bigl(p_m/(1-p_m)-\gamma_-\log(1-p_m)\bigr)` for 0, where
+    :math:`p>m`.
 
     Examples
     --------

@@ -74,7 +74,8 @@ def effective_number_weight(counts: Array, *, beta: float = 0.999) -> Array:
 
     References
     ----------
-    Cui, Jia, Lin, Song and Belongie (2019), Class-balanced loss based on effective number of samples.
+    Cui, Jia, Lin, Song and Belongie (2019), Class-balanced loss based on effective number of
+    samples.
     https://doi.org/10.1109/CVPR.2019.00949
     """
     check_between(0, 1, beta=beta)

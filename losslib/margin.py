@@ -383,7 +383,8 @@ def multi_margin_loss(
     Gradient: for p = 1, :math:`w_t/C` for each rival :math:`k` with :math:`z_t-z_k<m`, and minus
     their sum for the target; for p = 2 each times twice its hinge.
 
-    The loss has the unit of the scores, to the power `p`. A sample whose weight is 0 has no loss and no
+    The loss has the unit of the scores, to the power `p`. A sample whose weight is 0 has no loss
+    and no
     gradient.
     A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
@@ -396,7 +397,7 @@ def multi_margin_loss(
     References
     ----------
     Weston and Watkins (1999), Support vector machines for multi-class pattern recognition.
-    https://www.esann.org/sites/default/files/proceedings/legacy/es1999-461.pdf
+    https://www.elen.ucl.ac.be/Proceedings/esann/esannpdf/es1999-461.pdf
     """
     if p not in (1, 2):
         raise ValueError(f"p must be 1 or 2, got {p!r}")
@@ -464,7 +465,8 @@ def multilabel_margin_loss(
     References
     ----------
     Crammer and Singer (2003), A family of additive online algorithms for category ranking.
-    https://www.jmlr.org/papers/v3/crammer03b.html
+    Journal
+    of Machine Learning Research 3, 1025-1058. https://www.jmlr.org/papers/v3/
     """
     xp = namespace(input=input, target=target)
     check_floating(input=input)

@@ -78,8 +78,10 @@ def cross_entropy(
     -----
     Gradient: :math:`\partial\ell/\partial z_k=\hat y_k\sum_c w_cy_c-w_ky_k`.
 
-    Less its largest logit, the loss of one class is :math:`\log(1+\sum_{k\ne t}e^{z_k-z_t})` where the
-    target leads, and no digit of a small one is lost. A sample that is ignored, or whose weight is 0,
+    Less its largest logit, the loss of one class is :math:`\log(1+\sum_{k\ne t}e^{z_k-z_t})` where
+    the
+    target leads, and no digit of a small one is lost. A sample that is ignored, or whose weight is
+    0,
     has no loss and no gradient, whatever its logits.
     A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
@@ -144,7 +146,8 @@ def nll_loss(
     Returns
     -------
     array
-        In nats, dtype of `input`: the shape of `target` for "none", else a scalar array. The mean over no
+        In nats, dtype of `input`: the shape of `target` for "none", else a scalar array. The mean
+        over no
         sample is nan.
 
     Raises

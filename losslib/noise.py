@@ -60,7 +60,8 @@ def generalized_cross_entropy(
 
     Notes
     -----
-    Gradient: :math:`\partial\ell/\partial z=\hat y_t^{\,q}(\hat y-y)`: what the model doubts pulls less.
+    Gradient: :math:`\partial\ell/\partial z=\hat y_t^{\,q}(\hat y-y)`: what the model doubts pulls
+    less.
 
     Examples
     --------
@@ -143,7 +144,8 @@ def symmetric_cross_entropy(
 
     References
     ----------
-    Wang, Ma, Chen, Luo, Yi and Bailey (2019), Symmetric cross entropy for robust learning with noisy
+    Wang, Ma, Chen, Luo, Yi and Bailey (2019), Symmetric cross entropy for robust learning with
+    noisy
     labels. https://arxiv.org/abs/1908.06112
     """
     check_at_least(0, alpha=alpha, beta=beta)
@@ -219,7 +221,8 @@ def bootstrap_loss(
 
     References
     ----------
-    Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich (2015), Training deep neural networks on noisy
+    Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich (2015), Training deep neural networks on
+    noisy
     labels with bootstrapping. https://arxiv.org/abs/1412.6596
     """
     check_between(0, 1, beta=beta)

@@ -118,7 +118,8 @@ def confidence_penalty_loss(
 
     Notes
     -----
-    Gradient: :math:`\partial\ell/\partial z_k=\hat y_k-y_k+\beta\,\hat y_k\,(\log\hat y_k+H(\hat y))`.
+    Gradient: :math:`\partial\ell/\partial z_k=\hat y_k-y_k+\beta\,\hat y_k\,(\log\hat y_k+H(\hat
+    y))`.
 
     Examples
     --------

@@ -102,7 +102,8 @@ def linear_cross_entropy(
 
     Notes
     -----
-    Gradient: :math:`\partial\ell/\partial x=W^\top g` and :math:`\partial\ell/\partial W=g\,x^\top`,
+    Gradient: :math:`\partial\ell/\partial x=W^\top g` and :math:`\partial\ell/\partial
+    W=g\,x^\top`,
     with :math:`g_k=\hat y_k\sum_c w_cy_c-w_ky_k` the gradient in the logits.
 
     The layer is worked out in float32 or better, also inside ``torch.autocast``.
@@ -120,7 +121,8 @@ def linear_cross_entropy(
     ----------
     Wijmans, Huval, Hertzberg, Koltun and Krähenbühl (2025), Cut your losses in large-vocabulary
     language models. https://arxiv.org/abs/2411.09009
-    Hsu, Dai, Kothapalli, Song, Tang, Zhu, Shimizu, Sahni, Ning and Chen (2024), Liger kernel: efficient
+    Hsu, Dai, Kothapalli, Song, Tang, Zhu, Shimizu, Sahni, Ning and Chen (2024), Liger kernel:
+    efficient
     Triton kernels for LLM training. https://arxiv.org/abs/2410.10989
     """
     xp = namespace(
