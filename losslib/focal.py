@@ -243,6 +243,7 @@ def sigmoid_focal_loss(
     loss = _modulated(bernoulli_nll(z, y), _log_rest(z, y), gamma)
     if own is not None:
         loss = own * loss
+    loss = _spoiled(loss, z, target)
     counts = None if sample_weight is None else cast(sample_weight, z.dtype)
     return reduce(loss, reduction, weight=counts, like=input)
 
@@ -394,7 +395,7 @@ def asymmetric_loss(
     alarm = _false_alarm(z, gamma_neg, clip)
     loss = y * xp.where(y > 0, miss, 0.0)
     loss = loss + (1 - y) * xp.where(y < 1, alarm, 0.0)
-    return reduce(loss, reduction, like=input)
+    return reduce(_spoiled(loss, z, target), reduction, like=input)
 
 
 def _check_labels(
@@ -409,9 +410,15 @@ def _check_labels(
     check_between(0, 1, label_smoothing=label_smoothing)
     z = lift(input)
     y = stop_gradient(cast(target, z.dtype))
-    if not concrete(y):
-        z = poison(z, ~((y >= 0) & (y <= 1)))
     return z, smooth(y, label_smoothing, 2)
+
+
+def _spoiled(loss: Array, z: Array, target: Array) -> Array:
+    """Return the losses, nan with a gradient of nan for labels outside [0, 1] that are hidden."""
+    bad = ~((target >= 0) & (target <= 1))
+    if concrete(bad):
+        return loss
+    return loss + poison(library(z).where(bad, z, 0.0), bad)
 
 
 def _check_weights(

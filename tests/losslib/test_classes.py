@@ -133,7 +133,10 @@ def test_a_hidden_bad_share_gives_nan(loss, label) -> None:
     f = jax.jit(lambda x, y: jnp.sum(loss(x, y, reduction="none")))
     value, slope = jax.value_and_grad(f)(JAX.array(Z), JAX.array(y))
     assert np.isnan(value)
-    assert np.isnan(slope[1, 1])
+    if (
+        loss is not losslib.zero_one_loss
+    ):  # to JAX its slope is 0, come what may
+        assert np.isnan(slope[1, 1])
 
 
 def test_a_hidden_bad_alpha_gives_nan() -> None:
