@@ -238,9 +238,8 @@ def sigmoid_focal_loss(
     check_at_least(0, gamma=gamma)
     z, y = _check_labels(input, target, label_smoothing)
     own = _check_weights(alpha, sample_weight, z, y)
-    if own is not None:
-        z = silence(z, own)
-    loss = _modulated(bernoulli_nll(z, y), _log_rest(z, y), gamma)
+    heard = z if own is None else silence(z, own)
+    loss = _modulated(bernoulli_nll(heard, y), _log_rest(heard, y), gamma)
     if own is not None:
         loss = own * loss
     loss = _spoiled(loss, z, target)
