@@ -79,6 +79,20 @@ def l_softmax_loss(
         If shapes do not match, a class index is out of range, `margin` is no whole number of at
         least 1, `annealing` is negative, or `reduction` is unknown.
 
+    See Also
+    --------
+    a_softmax_loss : the same, with class vectors of length 1.
+    cosface_loss : a constant is taken from the cosine.
+    arcface_loss : a constant is added to the angle.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial x=(\hat y_t-1)\,\nabla f_t+\sum_{k\ne t}\hat y_k\,w_k`,
+    with :math:`\hat y` the softmax of the marked logits.
+
+    The products are taken in float32 or better, also inside ``torch.autocast``.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -90,7 +104,8 @@ def l_softmax_loss(
 
     References
     ----------
-    Liu et al. (2016), Large-margin softmax loss for convolutional neural networks.
+    Liu, Wen, Yu and Yang (2016), Large-margin softmax loss for convolutional neural networks.
+    https://arxiv.org/abs/1612.02295
     """
     s, x, w = _samples(input, target, weight)
     loss = _angle_times(x, s.index, w, margin, annealing)
@@ -143,6 +158,21 @@ def a_softmax_loss(
         If shapes do not match, a class index is out of range, `margin` is no whole number of at
         least 1, `annealing` is negative, or `reduction` is unknown.
 
+    See Also
+    --------
+    l_softmax_loss : the angle counts several times.
+    cosface_loss : a constant is taken from the cosine.
+    arcface_loss : a constant is added to the angle.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial x=(\hat y_t-1)\,\nabla f_t+\sum_{k\ne t}\hat
+    y_k\,w_k/\|w_k\|`,
+    with :math:`\hat y` the softmax of the marked logits.
+
+    The products are taken in float32 or better, also inside ``torch.autocast``.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -152,7 +182,8 @@ def a_softmax_loss(
 
     References
     ----------
-    Liu et al. (2017), SphereFace: deep hypersphere embedding for face recognition.
+    Liu, Wen, Yu, Li, Raj and Song (2017), SphereFace: deep hypersphere embedding for face
+    recognition. https://doi.org/10.1109/CVPR.2017.713
     """
     s, x, w = _samples(input, target, weight)
     unit, _ = _polar(w)
@@ -203,6 +234,20 @@ def cosface_loss(
         If shapes do not match, a class index is out of range, `margin` is negative, `scale` is
         not above 0, or `reduction` is unknown.
 
+    See Also
+    --------
+    l_softmax_loss : the angle counts several times.
+    a_softmax_loss : the same, with class vectors of length 1.
+    arcface_loss : a constant is added to the angle.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial x=s\sum_k(\hat y_k-y_k)\,\nabla\cos\theta_k`,
+    with :math:`\hat y` the softmax of the marked logits.
+
+    The products are taken in float32 or better, also inside ``torch.autocast``.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -212,7 +257,8 @@ def cosface_loss(
 
     References
     ----------
-    Wang et al. (2018), CosFace: large margin cosine loss for deep face recognition.
+    Wang, Wang, Zhou, Ji, Gong, Zhou, Li and Liu (2018), CosFace: large margin cosine loss for deep
+    face recognition. https://doi.org/10.1109/CVPR.2018.00552
     """
     check_option(scale=scale)
     check_at_least(0, margin=margin)
@@ -272,6 +318,21 @@ def arcface_loss(
         If shapes do not match, a class index is out of range, `margin` is outside
         :math:`[0,\pi]`, `scale` is not above 0, or `reduction` is unknown.
 
+    See Also
+    --------
+    l_softmax_loss : the angle counts several times.
+    a_softmax_loss : the same, with class vectors of length 1.
+    cosface_loss : a constant is taken from the cosine.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial x=s\,(\hat y_t-1)\,\nabla\phi(\theta_t)+s\sum_{k\ne
+    t}\hat y_k\nabla\cos\theta_k`,
+    with :math:`\hat y` the softmax of the marked logits.
+
+    The products are taken in float32 or better, also inside ``torch.autocast``.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -281,7 +342,8 @@ def arcface_loss(
 
     References
     ----------
-    Deng et al. (2019), ArcFace: additive angular margin loss for deep face recognition.
+    Deng, Guo, Xue and Zafeiriou (2019), ArcFace: additive angular margin loss for deep face
+    recognition. https://doi.org/10.1109/CVPR.2019.00482
     """
     check_option(scale=scale)
     check_number(margin=margin)

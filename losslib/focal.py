@@ -57,19 +57,21 @@ def focal_loss(
     label_smoothing: float = 0.0,
     sample_weight: Array | None = None,
 ) -> Array:
-    r"""Focal loss of softmax with class indices.
+    r"""Focal loss of softmax with class indices or class probabilities.
 
-    .. math:: \ell = -w_t\,(1-\hat y_t)^\gamma\log\hat y_t, \qquad \hat y = \mathrm{softmax}(z)
+    .. math:: \ell = -\sum_c w_c\,y_c\,(1-\hat y_c)^\gamma\log\hat y_c, \qquad
+              \hat y = \mathrm{softmax}(z), \qquad
+              y \leftarrow (1-\varepsilon)\,y + \varepsilon/C.
 
     With :math:`\gamma=0` it is `cross_entropy`. The factor is computed from the logits, as
-    :math:`e^{\gamma\log(1-\hat y_t)}`: its gradient is finite where :math:`\hat y_t` rounds to 1.
+    :math:`e^{\gamma\log(1-\hat y_c)}`: its gradient is finite where :math:`\hat y_c` rounds to 1.
 
     Parameters
     ----------
     input : array, shape (C) or (N, C, d1, …)
         Logits :math:`z`, real floating.
-    target : array, shape () or (N, d1, …)
-        Class indices :math:`t`, any integer dtype.
+    target : array, shape () or (N, d1, …), or the shape of `input`
+        Class indices of any integer dtype, or class probabilities :math:`y`, real floating.
     gamma : float
         :math:`\gamma\ge0`: how much less a sample counts that the model is sure of.
     weight : array, shape (C), optional
@@ -78,11 +80,16 @@ def focal_loss(
         Samples with this class index count nowhere.
     reduction : {"none", "mean", "sum"}
         The mean divides by the sum of the weights of the targets, as in `cross_entropy`.
+    label_smoothing : float
+        :math:`\varepsilon` in [0, 1]: the part of the target that goes to all classes alike.
+    sample_weight : array, shape of the samples, optional
+        A weight of each sample, real floating; the mean divides by the sum of all weights used.
 
     Returns
     -------
     array
-        In nats, dtype of `input`: the shape of `target` for "none", else a scalar array. The mean
+        In nats, dtype of `input`: the shape of the samples for "none", else a scalar array. The
+        mean
         over no sample is nan.
 
     Raises
@@ -90,8 +97,27 @@ def focal_loss(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If shapes do not match, a class index is out of range, `gamma` is negative, or `reduction`
-        is unknown.
+        If shapes do not match, a class index or a probability is out of range, `gamma` is negative,
+        `label_smoothing` is outside [0, 1], or `reduction` is unknown.
+
+    See Also
+    --------
+    cross_entropy : the loss for a gamma of 0.
+    sigmoid_focal_loss : the form for labels that do not exclude each other.
+    poly_loss : another change of cross-entropy.
+    effective_number_weight : weights for the classes.
+
+    Notes
+    -----
+    Gradient: for one class that of cross-entropy, :math:`w_t(\hat y-y)`, times
+    :math:`(1-\hat y_t)^\gamma-\gamma\,\hat y_t(1-\hat y_t)^{\gamma-1}\log\hat y_t`.
+
+    A label that is a distribution costs the mean, under it, of what its classes cost alone; so does
+    ``tf.keras.losses.CategoricalFocalCrossentropy``. The weights :math:`w` are the
+    :math:`\alpha` of the paper, one for each class. A sample that is ignored, or whose weight is
+    0, has
+    no loss and no gradient.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
     Examples
     --------
@@ -102,7 +128,10 @@ def focal_loss(
 
     References
     ----------
-    Lin et al. (2017), Focal loss for dense object detection.
+    Lin, Goyal, Girshick, He and Dollár (2017), Focal loss for dense object detection.
+    https://doi.org/10.1109/ICCV.2017.324
+    Mukhoti, Kulharia, Sanyal, Golodetz, Torr and Dokania (2020), Calibrating deep neural networks
+    using focal loss. https://arxiv.org/abs/2002.09437
     """
     check_at_least(0, gamma=gamma)
     s = samples_of(
@@ -148,13 +177,18 @@ def sigmoid_focal_loss(
     target : array, shape of `input`
         Labels or probabilities :math:`y` in [0, 1], any real dtype or bool; a constant, no
         gradient flows to it.
-    alpha : float or None
+    alpha : float, array or None
         Weight :math:`\alpha` of the positives in [0, 1], the negatives have :math:`1-\alpha`;
-        None or -1 for no weights.
+        None or -1 for no weights. An array broadcasts to the shape of `input`: of shape (C) it
+        holds one for each class, on the last axis.
     gamma : float
         :math:`\gamma\ge0`: how much less a label counts that the model is sure of.
     reduction : {"none", "mean", "sum"}
-        The mean divides by the number of elements.
+        The mean divides by the number of elements, or by the sum of `sample_weight`.
+    label_smoothing : float
+        :math:`\varepsilon` in [0, 1]: :math:`y\leftarrow(1-\varepsilon)\,y+\varepsilon/2`.
+    sample_weight : array, shape of `input`, optional
+        A weight of each element, real floating.
 
     Returns
     -------
@@ -167,7 +201,25 @@ def sigmoid_focal_loss(
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
         If shapes do not match, a value of `target` or `alpha` is out of range, `gamma` is
-        negative, or `reduction` is unknown.
+        negative, `label_smoothing` is outside [0, 1], or `reduction` is unknown.
+
+    See Also
+    --------
+    focal_loss : the form for classes that exclude each other.
+    binary_cross_entropy_with_logits : the loss for a gamma of 0.
+    asymmetric_loss : a power each for positives and negatives.
+
+    Notes
+    -----
+    Gradient: for a label of 1 :math:`\partial\ell/\partial z=\alpha\,(1-p)^\gamma(\gamma\,p\log
+    p-(1-p))`,
+    and its mirror image for 0.
+
+    For a label between 0 and 1 the factor is :math:`(1-p_t)^\gamma`, 1/2 to a power at
+    :math:`p=1/2`
+    whatever the label; the quality focal loss of Li et al. has :math:`|y-p|^\gamma`, which is 0 at
+    :math:`p=y`. The two agree where the label is 0 or 1. An element of weight 0 has no loss and no
+    gradient.
 
     Examples
     --------
@@ -178,16 +230,19 @@ def sigmoid_focal_loss(
 
     References
     ----------
-    Lin et al. (2017), Focal loss for dense object detection.
+    Lin, Goyal, Girshick, He and Dollár (2017), Focal loss for dense object detection.
+    https://doi.org/10.1109/ICCV.2017.324
+    Li, Wang, Wu, Chen, Hu, Li, Tang and Yang (2020), Generalized focal loss.
+    https://arxiv.org/abs/2006.04388
     """
     check_at_least(0, gamma=gamma)
     z, y = _check_labels(input, target, label_smoothing)
     own = _check_weights(alpha, sample_weight, z, y)
-    if own is not None:
-        z = silence(z, own)
-    loss = _modulated(bernoulli_nll(z, y), _log_rest(z, y), gamma)
+    heard = z if own is None else silence(z, own)
+    loss = _modulated(bernoulli_nll(heard, y), _log_rest(heard, y), gamma)
     if own is not None:
         loss = own * loss
+    loss = _spoiled(loss, z, target)
     counts = None if sample_weight is None else cast(sample_weight, z.dtype)
     return reduce(loss, reduction, weight=counts, like=input)
 
@@ -235,6 +290,18 @@ def poly_loss(
         If shapes do not match, a class index is out of range, `epsilon` is below -1, or
         `reduction` is unknown.
 
+    See Also
+    --------
+    cross_entropy : the loss for an epsilon of 0.
+    focal_loss : another change of the first powers.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial z=w_t\,(1+\epsilon\,\hat y_t)(\hat y-y)`, with :math:`y`
+    1 at the target.
+
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -244,7 +311,8 @@ def poly_loss(
 
     References
     ----------
-    Leng et al. (2022), PolyLoss: a polynomial expansion perspective of classification losses.
+    Leng, Tan, Liu, Cubuk, Shi, Cheng and Anguelov (2022), PolyLoss: a polynomial expansion
+    perspective of classification loss functions. https://arxiv.org/abs/2204.12511
     """
     check_at_least(-1, epsilon=epsilon)
     s = samples_of(input, target, weight, ignore_index=ignore_index)
@@ -293,6 +361,17 @@ def asymmetric_loss(
         If shapes do not match, a value of `target` or `clip` is out of range, a power is negative,
         or `reduction` is unknown.
 
+    See Also
+    --------
+    sigmoid_focal_loss : one power for both.
+    multilabel_soft_margin_loss : the loss without powers and margin.
+
+    Notes
+    -----
+    Gradient: :math:`(1-p)^{\gamma_+}(\gamma_+\,p\log p-(1-p))` for a label of 1, and
+    :math:`p_m^{\gamma_--1}\,p(1-p)\,\bigl(p_m/(1-p_m)-\gamma_-\log(1-p_m)\bigr)` for 0, where
+    :math:`p>m`.
+
     Examples
     --------
     >>> import numpy as np
@@ -302,7 +381,8 @@ def asymmetric_loss(
 
     References
     ----------
-    Ben-Baruch et al. (2021), Asymmetric loss for multi-label classification.
+    Ben-Baruch, Ridnik, Zamir, Noy, Friedman, Protter and Zelnik-Manor (2021), Asymmetric loss for
+    multi-label classification. https://arxiv.org/abs/2009.14119
     """
     check_at_least(0, gamma_pos=gamma_pos, gamma_neg=gamma_neg)
     check_between(0, 1, clip=clip)
@@ -314,7 +394,7 @@ def asymmetric_loss(
     alarm = _false_alarm(z, gamma_neg, clip)
     loss = y * xp.where(y > 0, miss, 0.0)
     loss = loss + (1 - y) * xp.where(y < 1, alarm, 0.0)
-    return reduce(loss, reduction, like=input)
+    return reduce(_spoiled(loss, z, target), reduction, like=input)
 
 
 def _check_labels(
@@ -329,9 +409,15 @@ def _check_labels(
     check_between(0, 1, label_smoothing=label_smoothing)
     z = lift(input)
     y = stop_gradient(cast(target, z.dtype))
-    if not concrete(y):
-        z = poison(z, ~((y >= 0) & (y <= 1)))
     return z, smooth(y, label_smoothing, 2)
+
+
+def _spoiled(loss: Array, z: Array, target: Array) -> Array:
+    """Return the losses, nan with a gradient of nan for labels outside [0, 1] that are hidden."""
+    bad = ~((target >= 0) & (target <= 1))
+    if concrete(bad):
+        return loss
+    return loss + poison(library(z).where(bad, z, 0.0), bad)
 
 
 def _check_weights(

@@ -55,6 +55,17 @@ def effective_number_weight(counts: Array, *, beta: float = 0.999) -> Array:
     ValueError
         If `counts` is not of shape (C) or not above 0, or `beta` is outside [0, 1).
 
+    See Also
+    --------
+    logit_adjustment : a shift of the logits instead.
+    cross_entropy : takes the weights.
+    focal_loss : takes the weights.
+
+    Notes
+    -----
+    Gradient: that of the formula; the counts are data, and seldom have one.
+    The weights have no unit.
+
     Examples
     --------
     >>> import numpy as np
@@ -63,7 +74,9 @@ def effective_number_weight(counts: Array, *, beta: float = 0.999) -> Array:
 
     References
     ----------
-    Cui et al. (2019), Class-balanced loss based on effective number of samples.
+    Cui, Jia, Lin, Song and Belongie (2019), Class-balanced loss based on effective number of
+    samples.
+    https://doi.org/10.1109/CVPR.2019.00949
     """
     check_between(0, 1, beta=beta)
     if beta == 1:
@@ -102,6 +115,16 @@ def logit_adjustment(counts: Array, *, tau: float = 1.0) -> Array:
     ValueError
         If `counts` is not of shape (C) or not above 0, or `tau` is negative.
 
+    See Also
+    --------
+    effective_number_weight : weights for the classes instead.
+    cross_entropy : the loss of the shifted logits.
+
+    Notes
+    -----
+    Gradient: that of the formula; the counts are data, and seldom have one.
+    The shift is in nats, as the logits are.
+
     Examples
     --------
     >>> import numpy as np
@@ -110,7 +133,8 @@ def logit_adjustment(counts: Array, *, tau: float = 1.0) -> Array:
 
     References
     ----------
-    Menon et al. (2021), Long-tail learning via logit adjustment.
+    Menon, Jayasumana, Rawat, Jain, Veit and Kumar (2021), Long-tail learning via logit adjustment.
+    https://arxiv.org/abs/2007.07314
     """
     check_at_least(0, tau=tau)
     n, dtype = _counts(counts)

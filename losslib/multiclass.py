@@ -50,6 +50,8 @@ def cross_entropy(
         :math:`\varepsilon` in [0, 1]: the part of the target that goes to all classes alike. With
         class indices the smoothed term is weighted by each class, the mean still divides by the
         weights of the targets.
+    sample_weight : array, shape of the samples, optional
+        A weight of each sample, real floating; the mean divides by the sum of all weights used.
 
     Returns
     -------
@@ -65,6 +67,24 @@ def cross_entropy(
         If shapes do not match, a class index or a probability is out of range, `label_smoothing`
         is outside [0, 1], `reduction` is unknown, or `ignore_index` is set for probabilities.
 
+    See Also
+    --------
+    nll_loss : the same of log-probabilities.
+    linear_cross_entropy : the same of a linear layer, without all of its logits.
+    focal_loss : less weight for what the model is sure of.
+    smooth_labels : the target of label smoothing.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial z_k=\hat y_k\sum_c w_cy_c-w_ky_k`.
+
+    Less its largest logit, the loss of one class is :math:`\log(1+\sum_{k\ne t}e^{z_k-z_t})` where
+    the
+    target leads, and no digit of a small one is lost. A sample that is ignored, or whose weight is
+    0,
+    has no loss and no gradient, whatever its logits.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -72,10 +92,19 @@ def cross_entropy(
     >>> print(cross_entropy(logits, np.array([0, 1, 1]), reduction="none").round(4))
     [1.3133 0.1269 0.1269]
 
+    >>> import torch
+    >>> z = torch.tensor([[1.0, 2.0], [1.0, 3.0]], requires_grad=True)
+    >>> cross_entropy(z, torch.tensor([0, 1])).backward()
+    >>> print(z.grad)
+    tensor([[-0.3655,  0.3655],
+            [ 0.0596, -0.0596]])
+
     References
     ----------
     Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
-    Szegedy et al. (2016), Rethinking the Inception architecture (label smoothing).
+    https://doi.org/10.1007/978-3-642-76153-9_28
+    Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016), Rethinking the Inception architecture for
+    computer vision. https://doi.org/10.1109/CVPR.2016.308
     """
     s = samples_of(
         input,
@@ -117,7 +146,8 @@ def nll_loss(
     Returns
     -------
     array
-        Dtype of `input`: the shape of `target` for "none", else a scalar array. The mean over no
+        In nats, dtype of `input`: the shape of `target` for "none", else a scalar array. The mean
+        over no
         sample is nan.
 
     Raises
@@ -126,6 +156,17 @@ def nll_loss(
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
         If shapes do not match, a class index is out of range, or `reduction` is unknown.
+
+    See Also
+    --------
+    cross_entropy : the same of logits.
+    log_softmax : log-probabilities of logits.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial x_k=-w_t` at the target, 0 elsewhere.
+
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
     Examples
     --------
@@ -137,6 +178,7 @@ def nll_loss(
     References
     ----------
     Fisher (1922), On the mathematical foundations of theoretical statistics.
+    https://doi.org/10.1098/rsta.1922.0009
     """
     s = samples_of(input, target, weight, ignore_index=ignore_index)
     return s.reduce(-pick(s.scores, s.index), reduction)

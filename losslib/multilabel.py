@@ -69,6 +69,18 @@ def multilabel_soft_margin_loss(
     ValueError
         If shapes do not match, or `reduction` is unknown.
 
+    See Also
+    --------
+    binary_cross_entropy_with_logits : the same, before the mean.
+    multilabel_categorical_cross_entropy : labels against each other.
+    asymmetric_loss : less weight for easy labels.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial z_c=w_c\,(\sigma(z_c)-y_c)/C`.
+
+    A label whose weight is 0 has no loss and no gradient, whatever its logit.
+
     Examples
     --------
     >>> import numpy as np
@@ -79,6 +91,7 @@ def multilabel_soft_margin_loss(
     References
     ----------
     Cox (1958), The regression analysis of binary sequences.
+    https://doi.org/10.1111/j.2517-6161.1958.tb00292.x
     """
     xp = namespace(input=input, target=target, **given(weight=weight))
     check_floating(input=input, **given(weight=weight))
@@ -130,6 +143,17 @@ def multilabel_categorical_cross_entropy(
         If shapes do not match, there is no label, a value of `target` is neither 0 nor 1, or
         `reduction` is unknown.
 
+    See Also
+    --------
+    multilabel_soft_margin_loss : each label by itself.
+    cross_entropy : exactly one label.
+    logsumexp : of which it is two, with a 0 put in.
+
+    Notes
+    -----
+    Gradient: :math:`-e^{-s_i}/(1+\sum_{i'\in T}e^{-s_{i'}})` for a label present, and
+    :math:`e^{s_j}/(1+\sum_{j'\notin T}e^{s_{j'}})` for one that is absent.
+
     Examples
     --------
     >>> import numpy as np
@@ -139,7 +163,8 @@ def multilabel_categorical_cross_entropy(
 
     References
     ----------
-    Su et al. (2022), ZLPR: a novel loss for multi-label classification.
+    Su, Zhu, Murtadha, Pan, Wen and Liu (2022), ZLPR: a novel loss for multi-label classification.
+    https://arxiv.org/abs/2208.02955
     """
     xp = namespace(input=input, target=target)
     check_floating(input=input)

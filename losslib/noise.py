@@ -52,6 +52,17 @@ def generalized_cross_entropy(
         If shapes do not match, a class index is out of range, `q` is outside [0, 1], or
         `reduction` is unknown.
 
+    See Also
+    --------
+    cross_entropy : the limit for a q of 0.
+    symmetric_cross_entropy : another bounded pull.
+    bootstrap_loss : belief in the prediction.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial z=\hat y_t^{\,q}(\hat y-y)`: what the model doubts pulls
+    less.
+
     Examples
     --------
     >>> import numpy as np
@@ -62,7 +73,7 @@ def generalized_cross_entropy(
     References
     ----------
     Zhang and Sabuncu (2018), Generalized cross entropy loss for training deep neural networks with
-    noisy labels.
+    noisy labels. https://arxiv.org/abs/1805.07836
     """
     check_between(0, 1, q=q)
     s = samples_of(input, target)
@@ -114,6 +125,16 @@ def symmetric_cross_entropy(
         If shapes do not match, a class index is out of range, `alpha` or `beta` is negative,
         `log_zero` is not below 0, or `reduction` is unknown.
 
+    See Also
+    --------
+    cross_entropy : the first part.
+    generalized_cross_entropy : another bounded pull.
+    poly_loss : the same sum, met elsewhere.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial z=(\alpha-\beta A\,\hat y_t)(\hat y-y)`.
+
     Examples
     --------
     >>> import numpy as np
@@ -123,7 +144,9 @@ def symmetric_cross_entropy(
 
     References
     ----------
-    Wang et al. (2019), Symmetric cross entropy for robust learning with noisy labels.
+    Wang, Ma, Chen, Luo, Yi and Bailey (2019), Symmetric cross entropy for robust learning with
+    noisy
+    labels. https://arxiv.org/abs/1908.06112
     """
     check_at_least(0, alpha=alpha, beta=beta)
     check_number(log_zero=log_zero)
@@ -178,6 +201,17 @@ def bootstrap_loss(
         If shapes do not match, a class index is out of range, `beta` is outside [0, 1], or
         `reduction` is unknown.
 
+    See Also
+    --------
+    cross_entropy : the loss for a beta of 1.
+    confidence_penalty_loss : takes the entropy off instead.
+    generalized_cross_entropy : a bounded pull.
+
+    Notes
+    -----
+    Gradient: :math:`\beta(\hat y_k-y_k)-(1-\beta)\,\hat y_k\,(\log\hat y_k+H(\hat y))` (soft), or
+    :math:`\hat y_k-\beta\,y_k-(1-\beta)\,m_k` (hard).
+
     Examples
     --------
     >>> import numpy as np
@@ -187,14 +221,13 @@ def bootstrap_loss(
 
     References
     ----------
-    Reed et al. (2015), Training deep neural networks on noisy labels with bootstrapping.
+    Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich (2015), Training deep neural networks on
+    noisy
+    labels with bootstrapping. https://arxiv.org/abs/1412.6596
     """
     check_between(0, 1, beta=beta)
     s = samples_of(input, target)
     log_p = log_probabilities(s.scores)
-    if hard:
-        own = -pick(log_p, best_class(s.scores))
-    else:
-        own = entropy_of(log_p)
+    own = -pick(log_p, best_class(s.scores)) if hard else entropy_of(log_p)
     loss = -beta * pick(log_p, s.index) + (1 - beta) * own
     return s.reduce(loss, reduction)

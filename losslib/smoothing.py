@@ -46,6 +46,15 @@ def smooth_labels(
         If shapes do not match, a class index is out of range, or `label_smoothing` is outside
         [0, 1].
 
+    See Also
+    --------
+    cross_entropy : takes the share as ``label_smoothing``.
+    confidence_penalty_loss : the same KL, the other way round.
+
+    Notes
+    -----
+    Gradient: none, the target is a constant.
+
     Examples
     --------
     >>> import numpy as np
@@ -54,7 +63,8 @@ def smooth_labels(
 
     References
     ----------
-    Szegedy et al. (2016), Rethinking the Inception architecture for computer vision.
+    Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016), Rethinking the Inception architecture for
+    computer vision. https://doi.org/10.1109/CVPR.2016.308
     """
     check_between(0, 1, label_smoothing=label_smoothing)
     s = samples_of(input, target)
@@ -100,6 +110,17 @@ def confidence_penalty_loss(
         If shapes do not match, a class index is out of range, `beta` is negative, or `reduction`
         is unknown.
 
+    See Also
+    --------
+    cross_entropy : the loss for a beta of 0.
+    smooth_labels : the target of label smoothing.
+    entropy : what is rewarded.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial z_k=\hat y_k-y_k+\beta\,\hat y_k\,(\log\hat y_k+H(\hat
+    y))`.
+
     Examples
     --------
     >>> import numpy as np
@@ -109,8 +130,8 @@ def confidence_penalty_loss(
 
     References
     ----------
-    Pereyra et al. (2017), Regularizing neural networks by penalizing confident output
-    distributions.
+    Pereyra, Tucker, Chorowski, Kaiser and Hinton (2017), Regularizing neural networks by penalizing
+    confident output distributions. https://arxiv.org/abs/1701.06548
     """
     check_at_least(0, beta=beta)
     s = samples_of(input, target)

@@ -78,6 +78,8 @@ def linear_cross_entropy(
         fifths of the memory of `input` or of `linear_weight`, whichever is larger, but no less
         than a megabyte. It stands in the place of PyTorch's ``options``, without which PyTorch
         holds all logits.
+    sample_weight : array, shape of the samples, optional
+        A weight of each sample, real floating; the mean divides by the sum of all weights used.
 
     Returns
     -------
@@ -94,6 +96,19 @@ def linear_cross_entropy(
         is outside [0, 1], `reduction` is unknown, `chunk_size` is below 1, or `ignore_index` is
         given for probabilities.
 
+    See Also
+    --------
+    cross_entropy : the loss of logits that are there.
+
+    Notes
+    -----
+    Gradient: :math:`\partial\ell/\partial x=W^\top g` and :math:`\partial\ell/\partial
+    W=g\,x^\top`,
+    with :math:`g_k=\hat y_k\sum_c w_cy_c-w_ky_k` the gradient in the logits.
+
+    The layer is worked out in float32 or better, also inside ``torch.autocast``.
+    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+
     Examples
     --------
     >>> import numpy as np
@@ -104,8 +119,11 @@ def linear_cross_entropy(
 
     References
     ----------
-    Wijmans et al. (2025), Cut your losses in large-vocabulary language models.
-    Hsu et al. (2024), Liger kernel: efficient Triton kernels for LLM training.
+    Wijmans, Huval, Hertzberg, Koltun and Krähenbühl (2025), Cut your losses in large-vocabulary
+    language models. https://arxiv.org/abs/2411.09009
+    Hsu, Dai, Kothapalli, Song, Tang, Zhu, Shimizu, Sahni, Ning and Chen (2024), Liger kernel:
+    efficient
+    Triton kernels for LLM training. https://arxiv.org/abs/2410.10989
     """
     xp = namespace(
         input=input,

@@ -133,7 +133,10 @@ def test_a_hidden_bad_share_gives_nan(loss, label) -> None:
     f = jax.jit(lambda x, y: jnp.sum(loss(x, y, reduction="none")))
     value, slope = jax.value_and_grad(f)(JAX.array(Z), JAX.array(y))
     assert np.isnan(value)
-    assert np.isnan(slope[1, 1])
+    if (
+        loss is not losslib.zero_one_loss
+    ):  # to JAX its slope is 0, come what may
+        assert np.isnan(slope[1, 1])
 
 
 def test_a_hidden_bad_alpha_gives_nan() -> None:
@@ -325,7 +328,7 @@ def test_autocast_does_not_sum_in_halves() -> None:
     w = torch.zeros(2, 1, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
         got = linear_cross_entropy(x, w, t[:4096], chunk_size=64)
-        assert float(got) == pytest.approx(np.log(2), rel=1e-6)
+        assert got.item() == pytest.approx(np.log(2), rel=1e-6)
     torch.manual_seed(0)
     x, w = torch.randn(16384, 64), torch.randn(1000, 64)
     t = torch.randint(1000, (16384,))
