@@ -39,8 +39,7 @@ def elements(
 
     All are of one library. Those named in `labels` have any real dtype, a `mask` has bool, the
     others are real floating. A mask and those named in `broadcast` broadcast to the shape of the
-    first, the others have that shape. An optional one may be None, and a weight that broadcasts
-    may be a number.
+    first, the others have that shape. An optional one may be None, and `pos_weight` a number.
 
     Returns
     -------
@@ -58,10 +57,9 @@ def elements(
     namespace(**{first: like})
     check_floating(**{first: like})
     like = lift(like)
-    for name in broadcast:
-        value = given.get(name)
-        if name in OPTIONAL and is_number(value):
-            given[name] = number(value, like)
+    pos_weight = given.get("pos_weight")
+    if is_number(pos_weight):
+        given["pos_weight"] = number(pos_weight, like)
     xp = namespace(**given)
     spread = [name for name in given if name in (*broadcast, "mask")]
     for name, x in given.items():
@@ -74,6 +72,8 @@ def elements(
     check_same_shape(**{n: x for n, x in given.items() if n not in spread})
     check_broadcasts(tuple(like.shape), **{n: given[n] for n in spread})
     ready = {name: cast(x, like.dtype) for name, x in given.items()}
+    if "mask" in ready:
+        ready["mask"] = xp.broadcast_to(ready["mask"], tuple(like.shape))
     for weight in ("weight", "mask"):
         if weight in ready:
             silent = ready[weight] == 0

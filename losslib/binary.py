@@ -24,7 +24,7 @@ from losslib.objective import Reduction, reduce, weighted
 def binary_cross_entropy(
     input: Array,
     target: Array,
-    weight: Array | float | None = None,
+    weight: Array | None = None,
     *,
     reduction: Reduction = "mean",
     mask: Array | None = None,
@@ -41,7 +41,7 @@ def binary_cross_entropy(
         Probabilities :math:`p`, real floating, in [0, 1].
     target : array, shape of `input`
         Labels or probabilities :math:`y` in [0, 1], any real dtype or bool.
-    weight : array that broadcasts to the shape of `input`, or float, optional
+    weight : array, broadcasts to the shape of `input`, optional
         A weight :math:`w` per element; one of 0 silences whatever stands there.
     reduction : {"none", "mean", "sum"}
         The mean divides by the number of elements, whatever the weights are.
@@ -100,7 +100,7 @@ def binary_cross_entropy(
 def binary_cross_entropy_with_logits(
     input: Array,
     target: Array,
-    weight: Array | float | None = None,
+    weight: Array | None = None,
     *,
     reduction: Reduction = "mean",
     pos_weight: Array | float | None = None,
@@ -116,7 +116,7 @@ def binary_cross_entropy_with_logits(
         Logits :math:`z`, real floating.
     target : array, shape of `input`
         Labels or probabilities :math:`y` in [0, 1], any real dtype or bool.
-    weight : array that broadcasts to the shape of `input`, or float, optional
+    weight : array, broadcasts to the shape of `input`, optional
         A weight :math:`w` per element; one of 0 silences whatever stands there.
     reduction : {"none", "mean", "sum"}
         The mean divides by the number of elements, whatever the weights are.

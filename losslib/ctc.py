@@ -322,7 +322,7 @@ def _label_rows(
         )
     misspelt = xp.any(wrong, axis=1)
     if targets.ndim == 1:
-        misspelt = misspelt | (xp.sum(lengths) != targets.shape[0])
+        misspelt = misspelt | (xp.sum(lengths) > targets.shape[0])
     return xp.where(listed & ~no_label, rows, blank), misspelt
 
 

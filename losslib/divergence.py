@@ -107,7 +107,5 @@ def _batch_size(loss: Array, kept: Array | None) -> Array | int:
     if kept is None or not loss.ndim:
         return loss.shape[0] if loss.ndim else 1
     xp = library(loss)
-    rows = xp.reshape(
-        xp.broadcast_to(kept, loss.shape), (loss.shape[0], -1)
-    )
+    rows = xp.reshape(kept, (loss.shape[0], -1))
     return xp.sum(cast(xp.any(rows != 0, axis=1), loss.dtype))

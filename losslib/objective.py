@@ -41,7 +41,7 @@ def reduce(
         The loss of each sample, already multiplied by its weight if it has one.
     reduction : {"none", "mean", "sum"}
         What to return. The mean of nothing is nan, as in PyTorch.
-    weight : array, broadcasts to the shape of `values`, optional
+    weight : array, shape of `values`, optional
         The weights by which `values` were multiplied; the mean divides by their sum.
     like : array, optional
         The result gets the dtype of this array; without it, that of `values`.
@@ -89,7 +89,8 @@ def reduce(
     elif reduction == "mean" and weight is None:
         result = quotient(xp.sum(result), math.prod(values.shape))
     elif reduction == "mean":
-        result = _over(xp.sum(result), _total(weight, result))
+        total = xp.sum(cast(weight, result.dtype))
+        result = _over(xp.sum(result), total)
     elif reduction != "none":
         raise ValueError(
             f"reduction must be 'none', 'mean' or 'sum', got {reduction!r}"
@@ -102,13 +103,6 @@ def weighted(loss: Array, *weights: Array | None) -> Array:
     for weight in weights:
         loss = loss if weight is None else loss * weight
     return loss
-
-
-def _total(weight: Array, values: Array) -> Array:
-    """Return the sum of the weights, each as often as it broadcasts, in the dtype of `values`."""
-    xp = library(values)
-    weights = cast(weight, values.dtype)
-    return xp.sum(xp.broadcast_to(weights, tuple(values.shape)))
 
 
 def _over(total: Array, weight: Array) -> Array:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from losslib._array import (
     Array,
     absolute,
-    cast,
     library,
     namespace,
     relu,
@@ -164,8 +163,10 @@ def cosine_embedding_loss(
     """
     check_number(margin=margin)
     u, v, y = _vector_pairs(input1, input2, target)
-    xp, u, v = library(u), _unit(u), _unit(v)
-    together = xp.where(y == 1, _one_less_cosine(u, v), 0.0)
+    xp, (u, length_u), (v, length_v) = library(u), _unit(u), _unit(v)
+    gap = u - v  # 1 - cos = |u - v|²/2, with nothing to cancel
+    one_less = xp.sum(gap * gap, axis=-1) + 2 - length_u - length_v
+    together = xp.where(y == 1, 0.5 * one_less, 0.0)
     apart = xp.where(y == -1, relu(xp.sum(u * v, axis=-1) - margin), 0.0)
     return reduce(together + apart, reduction, like=input1)
 
@@ -355,22 +356,16 @@ def _vector_pairs(
     return u, v, target
 
 
-def _unit(x: Array) -> Array:
-    """Return x over its length along the last axis; vectors of zeros as they are."""
+def _unit(x: Array) -> tuple[Array, Array]:
+    """Return x over its length along the last axis, and that new length: 1, or 0 of only zeros."""
     xp = library(x)
     top = stop_gradient(xp.max(xp.abs(x), axis=-1, keepdims=True))
     x = x / xp.where((top > 0) & xp.isfinite(top), top, 1.0)
     # now no square overflows, nor do all of them vanish
     squares = xp.sum(x * x, axis=-1, keepdims=True)
-    return x / xp.sqrt(xp.where(squares == 0, 1.0, squares))
-
-
-def _one_less_cosine(u: Array, v: Array) -> Array:
-    """Return 1 - cos of vectors of length 1 or 0, as half a squared distance: never negative."""
-    xp = library(u)
-    gap = u - v
-    lacking = [cast(xp.all(x == 0, axis=-1), x.dtype) for x in (u, v)]
-    return 0.5 * (xp.sum(gap * gap, axis=-1) + lacking[0] + lacking[1])
+    nothing = squares == 0
+    unit = x / xp.sqrt(xp.where(nothing, 1.0, squares))
+    return unit, xp.where(xp.squeeze(nothing, axis=-1), 0.0, 1.0)
 
 
 def _norm(x: Array, p: float) -> Array:

@@ -74,6 +74,11 @@ def call(name, backend, dtype):
     return getattr(losslib, name), own, mine
 
 
+def double(x):
+    floating = torch.is_tensor(x) and x.is_floating_point()
+    return x.double() if floating else x
+
+
 @pytest.mark.parametrize("lower", ["float16", "bfloat16"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_inside_autocast(name, lower) -> None:
@@ -84,11 +89,6 @@ def test_inside_autocast(name, lower) -> None:
         with torch.autocast("cpu", getattr(torch, lower)):
             got = loss(leaf, *own[1:], **mine)
             (slope,) = torch.autograd.grad(got.sum(), leaf)
-        double = lambda x: (
-            x.double()
-            if torch.is_tensor(x) and x.is_floating_point()
-            else x
-        )  # noqa: E731
         exact = double(own[0]).requires_grad_()
         expected = loss(
             exact,
@@ -162,7 +162,6 @@ STRINGS = [
     ([[2, 1]], [-1], [2]),
     ([[2, 1]], [4], [3]),
     ([[2, 1]], [4], [-2]),
-    ([2, 1], [4], [1]),
     ([2, 1], [4], [3]),
 ]
 HIDDEN += [
@@ -288,7 +287,8 @@ def test_masks_and_their_means(backend) -> None:
         close(backend.numpy(got), each[mask].mean())
         got = loss(of, t, mask=backend.array(mask), reduction="none")
         close(backend.numpy(got), np.where(mask, each, 0.0))
-        got = loss(of, t, 2.0, mask=backend.array(mask[:1]))
+        two = backend.array([2.0, 2.0])
+        got = loss(of, t, two, mask=backend.array(mask[:1]))
         close(backend.numpy(got), 2 * each[:, 0].mean())
         got = loss(of, t, mask=backend.array(np.zeros_like(mask)))
         assert np.isnan(backend.numpy(got))
