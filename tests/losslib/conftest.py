@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import jax
 import numpy as np
 import pytest
-import torch
 
 pytest.register_assert_rewrite("harness")
 
@@ -21,6 +18,7 @@ from harness import (  # noqa: E402
     TORCH,
     TRACED_SHAPES,
     Backend,
+    free_compilers,
 )
 
 
@@ -43,9 +41,7 @@ def backend(
 def free_what_was_compiled() -> Iterator[None]:
     """Let go of what the compilers hold for a module: a worker would end with gigabytes."""
     yield
-    jax.clear_caches()
-    torch.compiler.reset()
-    gc.collect()
+    free_compilers()
 
 
 @pytest.fixture(params=[TORCH, JAX], ids=lambda b: b.name)

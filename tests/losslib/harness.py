@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import warnings
 from collections.abc import Callable
@@ -124,6 +125,13 @@ BY_DTYPE = [
     for d in b.floats
     if b is not JAX or d in ("float32", "bfloat16")
 ]
+
+
+def free_compilers() -> None:
+    """Let go of all programs that JAX and PyTorch hold."""
+    jax.clear_caches()
+    torch.compiler.reset()
+    gc.collect()
 
 
 def as_dtype(backend: Backend, x: Any, dtype: str | None) -> Any:

@@ -183,6 +183,7 @@ class Argument:
     domain: Domain
     shape: Callable[[Shape], Shape] = full
     axis: int | None = 0
+    or_number: bool = False  # a number may stand for it
 
 
 @dataclass(frozen=True)
@@ -198,9 +199,28 @@ class Form:
     )
 
 
+FAR = Domain(
+    REALS.name,
+    REALS.draw,
+    tuple(x for x in REALS.extremes if abs(x) < 1e16),
+)
+UNSCALED = Domain(REALS.name, REALS.draw)
 PER_CLASS = Argument(POSITIVE, per_class, None)
 PER_SAMPLE = Argument(POSITIVE, per_sample)
 PER_ELEMENT = Argument(POSITIVE)
+OR_NUMBER = Argument(POSITIVE, or_number=True)
+KEPT = Argument(
+    Domain(
+        "True or False",
+        lambda rng, shape, n, size: rng.random(shape) < 0.7,
+        dtype="bool",
+    )
+)
+WEIGHTED: Mapping[str, Argument] = {
+    "weight": PER_CLASS,
+    "sample_weight": PER_SAMPLE,
+}
+MASKED: Mapping[str, Argument] = {"weight": OR_NUMBER, "mask": KEPT}
 TABLES = ((4, 3), (3,), (0, 3))
 SCALARS = ((4, 3), (2, 3, 2), (), (0, 3))
 
@@ -235,14 +255,14 @@ OF_ANGLES = Form(
     {
         "input": Argument(REALS),
         "target": Argument(CLASS, per_row),
-        "weight": Argument(REALS, lambda shape: (3, shape[-1]), None),
+        "weight": Argument(UNSCALED, lambda shape: (3, shape[-1]), None),
     },
     ((5, 4), (4,), (0, 4)),
     ((), (2, 3, 4)),
     n=lambda shape: 3,
 )
 OF_TRIPLETS = Form(
-    {x: Argument(REALS) for x in ("anchor", "positive", "negative")},
+    {x: Argument(FAR) for x in ("anchor", "positive", "negative")},
     ((4, 3), (3,), (0, 3)),
     ((),),
 )
@@ -259,7 +279,7 @@ OF_LAYERS = Form(  # shape (N, F): five classes
     {
         "input": Argument(REALS),
         "linear_weight": Argument(
-            Domain(REALS.name, REALS.draw),
+            UNSCALED,
             lambda shape: (5, shape[-1]),
             None,
         ),
@@ -828,7 +848,7 @@ ENTRIES = [
     Entry(
         "cross_entropy",
         OF_CLASSES,
-        optional={"weight": PER_CLASS},
+        optional=WEIGHTED,
         options=({"label_smoothing": 0.1},),
         exact=_smoothed,
         bad=_out_of_unit("label_smoothing"),
@@ -853,6 +873,7 @@ ENTRIES = [
         optional={
             "linear_bias": Argument(REALS, lambda shape: (5,), None),
             "weight": Argument(POSITIVE, lambda shape: (5,), None),
+            "sample_weight": Argument(POSITIVE, per_row),
         },
         options=({"label_smoothing": 0.1}, {"chunk_size": 1}),
         exact=lambda x, w, t, chunk_size=None, **options: _smoothed(
@@ -869,10 +890,13 @@ ENTRIES = [
     Entry(
         "focal_loss",
         OF_CLASSES,
-        optional={"weight": PER_CLASS},
+        optional=WEIGHTED,
         options=({"gamma": 0.5}, {"gamma": 0.0}),
         exact=_focal,
-        bad=(({"gamma": -1.0}, f"gamma {NOT_NEGATIVE}"),),
+        bad=(
+            ({"gamma": -1.0}, f"gamma {NOT_NEGATIVE}"),
+            *_out_of_unit("label_smoothing"),
+        ),
         lipschitz="2.257967",
         **NOT_PROPER,
     ),
@@ -1003,7 +1027,7 @@ ENTRIES = [
     Entry(
         "binary_cross_entropy",
         _elements(UNIT, FRACTIONS),
-        optional={"weight": PER_ELEMENT},
+        optional=MASKED,
         exact=_held_bernoulli,
         bounds=("0", "100"),
         convex=("input",),
@@ -1015,7 +1039,10 @@ ENTRIES = [
     Entry(
         "binary_cross_entropy_with_logits",
         _elements(REALS, FRACTIONS),
-        optional={"weight": PER_ELEMENT, "pos_weight": Argument(POSITIVE, last, None)},
+        optional={
+            **MASKED,
+            "pos_weight": Argument(POSITIVE, last, None, or_number=True),
+        },
         exact=_bernoulli,
         convex=("input",),
         lipschitz="1",
@@ -1031,7 +1058,9 @@ ENTRIES = [
         bad=(
             ({"alpha": 1.5}, "alpha must .*got 1.5"),
             ({"gamma": -1.0}, f"gamma {NOT_NEGATIVE}"),
+            *_out_of_unit("label_smoothing"),
         ),
+        optional={"sample_weight": PER_ELEMENT},
         lipschitz="0.846738",
         scores=_logit,
         proper=False,
@@ -1165,7 +1194,7 @@ ENTRIES = [
             {
                 "input": Argument(REALS),
                 "target": Argument(REALS),
-                "var": Argument(VARIANCES),
+                "var": Argument(VARIANCES, or_number=True),
             },
             SCALARS,
             inner=0,
@@ -1196,6 +1225,7 @@ ENTRIES = [
         "kl_div",
         _elements(LOG_P, UNIT, ((4, 3), (2, 3, 2), (0, 3))),
         exact=lambda x, y: _xlogy(y, y) - (y * x if y else 0),
+        optional={"mask": KEPT},
         convex=("target",),
         bounds=("-exp(-1)", "oo"),
         lipschitz="1",
@@ -1303,6 +1333,7 @@ ENTRIES = [
         _one("input", REALS, (4, 3), (2, 3, 2), (3,)),
         "link",
         exact=lambda z: [-_surprise(z, k) for k in range(len(z))],
+        slack=1e-15,
         bounds=("-oo", "0"),
         torch=F + "log_softmax",
     ),
