@@ -18,6 +18,7 @@ from nbformat.v4 import (
 )
 
 from book import ROOT
+from book.refresh import KERNELSPEC
 
 CONF = """
 extensions = ["myst_nb", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
@@ -71,11 +72,7 @@ def notebook(path: Path, *cells) -> None:
     for number, cell in enumerate(cells):
         cell["id"] = f"cell-{number}"
     nb = new_notebook(cells=list(cells))
-    nb.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3",
-        "language": "python",
-    }
+    nb.metadata.kernelspec = KERNELSPEC
     nbformat.write(nb, path)
 
 
