@@ -17,7 +17,7 @@ SECTIONS = [
     "References",
 ]
 LINK = re.compile(r"https?://\S+|\bdoi:\s*10\.\d{4,}/\S+|\barXiv:\d", re.I)
-SHAPE = re.compile(r"shape|scalar|\([A-Z](?:, …)?(?:, [A-Za-z0-9…]+)*,?\)")
+SHAPE = re.compile(r"(?i:shape|scalar)|\([A-Z](?:, [A-Za-z0-9…]+)*,?\)")
 DTYPE = re.compile(r"float|integer|integral|bool|dtype|real", re.I)
 
 
@@ -31,8 +31,8 @@ def sections(text: str) -> dict[str, str]:
 
 
 def references(text: str) -> list[str]:
-    """Give the references: each begins with its number, or after an empty line."""
-    parts = re.split(r"(?m)^\.\. \[|\n\s*\n", text)
+    """Give the references: each begins with a line that ends its authors by a year."""
+    parts = re.split(r"(?m)^(?=\w.*\(\d{4}\))", text)
     return [part.strip() for part in parts if part.strip()]
 
 
@@ -111,7 +111,9 @@ Examples
 
 References
 ----------
-A. Author, Title, 2017. https://example.org/paper
+Author and Author (2017), A long title that
+goes on. https://example.org/paper
+Author (2018), Title. https://doi.org/10.1000/182
 """
 
 
@@ -124,7 +126,8 @@ def test_a_whole_docstring_passes():
     [
         ("Raises\n------\n", "", "no section Raises"),
         ("See Also\n--------", "Also\n----", "which no other has"),
-        (" https://example.org/paper", "", "neither a DOI nor an address"),
+        ("https://example.org/paper", "", "neither a DOI nor an address"),
+        ("https://doi.org/10.1000/182", "", "address: Author (2018)"),
         ("Gradient:", "The gradient is", "Gradient:"),
         ("of shape (N, C), ", "", "name no shape"),
         (", real floating", "", "Parameters name no dtype"),
