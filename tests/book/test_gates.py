@@ -687,7 +687,7 @@ def test_an_entry_twice(house):
 )
 def test_a_room_without_sister(house, name):
     (house / name).unlink()
-    says(gates.rooms_agree(house), f"toy has no {name}", "add what lacks")
+    says(gates.rooms_agree(house), f"toy has no {name}", "gates.py")
 
 
 def test_a_chapter_to_come(house):

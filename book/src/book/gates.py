@@ -1,7 +1,7 @@
 """The gates of the book: what must be true of its notebooks and pages so that it cannot lie.
 
 A gate takes notebooks, pages or paths, and returns messages for people; none means that it passes.
-A message says where, what is wrong, and what to do. ``test_book.py`` runs them.
+A message says where, what is wrong, and what to do. ``test_gates.py`` runs them.
 """
 
 import ast
@@ -21,6 +21,7 @@ import nbformat
 import yaml
 
 from book.refresh import KERNELSPEC
+from book.sphinx.map import REGIONS
 from equalsign import RECORD_TYPE
 
 CHECKS = ("derivation", "gradient", "published", "refutes", "finding")
@@ -37,7 +38,10 @@ BACK_MATTER = {
     "bibliography",
 }
 FLOORS = {"__init__", "_array", "_checks", "_chunks", "_classes"}
-OTHER_TESTS = {"array", "checks", "classes", "peers", "errors", "extremes"}
+OTHER_TESTS = {
+    "array", "checks", "classes", "docstrings", "elementwise", "errors", "everywhere", "extremes",
+    "peers", "registry",
+}  # fmt: skip
 # Families whose module and tests stand, but whose chapter is still to come; each leaves this list
 # when its chapter lands (a test fails if one stays).
 CHAPTER_TO_COME = {
@@ -976,12 +980,92 @@ def rooms_agree(root: Path) -> list[str]:
         f"{name} has its chapter; take it out of CHAPTER_TO_COME in book/src/book/gates.py"
         for name in sorted(landed)
     ] + [
-        f"{name} has no {room.format(name)}: a chapter, its module and its tests bear one name; "
-        "add what lacks, or, if it is no loss, list it as an exception in book/src/book/gates.py"
+        f"{name} has no {room.format(name)}: {_room_remedy(name, room, pages)}"
         for name in names
         for room, present in rooms.items()
         if name not in present
     ]
+
+
+def _room_remedy(name: str, room: str, pages: list[str]) -> str:
+    """Say what to do about a name that one of the rooms lacks."""
+    rule = "a chapter, its module and its tests bear one name"
+    if room in pages:
+        return (
+            f"{rule}. Write the chapter, chapters/{name}.ipynb, and its line in _toc.yml; while it "
+            "is to come, list the family in CHAPTER_TO_COME of book/src/book/gates.py. A floor is "
+            "listed in FLOORS there, and a test file of several modules in OTHER_TESTS"
+        )
+    return (
+        f"{rule}. Write it; or, if {name} is no family, list its page in BACK_MATTER, its module "
+        "in FLOORS, or its test file in OTHER_TESTS of book/src/book/gates.py"
+    )
+
+
+def chapter_rows(root: Path) -> list[str]:
+    """Give the table of the chapters, a row each: their part and their title, in order."""
+    contents = yaml.safe_load((root / "_toc.yml").read_text("utf-8"))
+    return [
+        f"| {part['caption'].removeprefix('Part ').partition('.')[0]} "
+        f"| [{title_of(root / entry['file'])}]({entry['file']}.ipynb) |"
+        for part in contents["parts"]
+        if part.get("numbered")
+        for entry in part["chapters"]
+    ]
+
+
+def title_of(page: Path) -> str:
+    """Give the title of a chapter."""
+    return re.search(
+        r"^# (.+)", Chapter.read(page.with_suffix(".ipynb")).markdown, re.M
+    )[1]
+
+
+def lists_agree(root: Path) -> list[str]:
+    """README lists the chapters of the contents, and the map of the cover has a place for each."""
+    text = (root / "README.md").read_text("utf-8")
+    rows = re.findall(r"^\| [IVX]+ \| .*\|$", text, re.M)
+    expected = chapter_rows(root)
+    messages = []
+    if rows != expected:
+        messages.append(
+            "README.md: the table under *What is in it* is not that of _toc.yml and the titles; "
+            "its rows are:\n" + "\n".join(expected)
+        )
+    places = {name for region in REGIONS for _, name in region.places}
+    messages += [
+        f"{name} is in _toc.yml, but has no place on the map of the cover: give it one in "
+        "REGIONS of book/src/book/sphinx/map.py"
+        for name in re.findall(
+            r"chapters/(\w+)\.ipynb", "\n".join(expected)
+        )
+        if name not in places
+    ]
+    return messages
+
+
+_INSTALLS = re.compile(
+    r"\bpip3?\s+install\b[^\n`#\x22]*?(?<![\w./-])losslib(?![\w./-])"
+)
+
+
+def installs_ours(paths: Iterable[Path], root: Path) -> list[str]:
+    """Nobody is told to install another package: on the public index, the name is taken."""
+    return [
+        f"{path.relative_to(root)}, line {number}: {match[0]!r} installs somebody else's package; "
+        "from a checkout, `pip install .` brings losslib (the distribution is losses-from-entropy)"
+        for path in paths
+        for number, line in enumerate(_lines(path), start=1)
+        for match in _INSTALLS.finditer(line)
+    ]
+
+
+def _lines(path: Path) -> list[str]:
+    """Give the lines of a file; those of a picture or of a file that has gone are none."""
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
+        return []
 
 
 # --- The same on every machine ----------------------------------------------------------------
@@ -1039,19 +1123,13 @@ def _noise_remedy(name: str) -> str:
 
 def no_registries(paths: Iterable[Path], root: Path) -> list[str]:
     """No file names the host of a package registry: installers know theirs."""
-    messages = []
-    for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (UnicodeDecodeError, FileNotFoundError, IsADirectoryError):
-            continue
-        for number, line in enumerate(text.splitlines(), start=1):
-            for match in _REGISTRIES.finditer(line):
-                messages.append(
-                    f"{path.relative_to(root)}, line {number}: it names the package registry "
-                    f"{match[0]}; leave the host to the settings of the reader's installer"
-                )
-    return messages
+    return [
+        f"{path.relative_to(root)}, line {number}: it names the package registry "
+        f"{match[0]}; leave the host to the settings of the reader's installer"
+        for path in paths
+        for number, line in enumerate(_lines(path), start=1)
+        for match in _REGISTRIES.finditer(line)
+    ]
 
 
 def tracked_files(root: Path) -> list[Path]:

@@ -166,10 +166,15 @@ def dependents(app, env) -> Iterable[str]:
 
 
 def index(app) -> list[Any]:
-    """Give the search the index entries of pages that are not written: Sphinx forgets them."""
+    """Mend what Sphinx keeps of the search: it loses index entries, and keeps words of no page."""
     if (search := getattr(app.builder, "indexer", None)) is not None:
         app.book_sound["index"] |= search._index_entries
         search._index_entries = app.book_sound["index"]
+        for words in (search._mapping, search._title_mapping):
+            for word in [
+                word for word, pages in words.items() if not pages
+            ]:
+                del words[word]
     return []
 
 
