@@ -165,7 +165,9 @@ def cosine_embedding_loss(
     u, v, y = _vector_pairs(input1, input2, target)
     xp, (u, length_u), (v, length_v) = library(u), _unit(u), _unit(v)
     gap = u - v  # 1 - cos = |u - v|²/2, with nothing to cancel
-    one_less = xp.sum(gap * gap, axis=-1) + 2 - length_u - length_v
+    one_less = xp.sum(gap * gap, axis=-1) + (
+        (1 - length_u) + (1 - length_v)
+    )
     together = xp.where(y == 1, 0.5 * one_less, 0.0)
     apart = xp.where(y == -1, relu(xp.sum(u * v, axis=-1) - margin), 0.0)
     return reduce(together + apart, reduction, like=input1)
