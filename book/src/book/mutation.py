@@ -1,7 +1,8 @@
 """Change losslib in one place at a time, and see whether its tests notice.
 
 ``python -m book.mutation`` lets mutmut change every module of losslib, and runs against each change
-the tests that bear the module's name and those of bad arguments, on NumPy and PyTorch; JAX and
+the tests that bear the module's name: its file, and of the checks over the whole registry those of
+its functions (their ids end with the module's name), on NumPy and PyTorch; JAX and
 `torch.compile` take long and run the same lines. The wording of error messages is left alone. What
 was found goes to ``benchmarks/mutation.json``; given modules are measured again, the others stay as
 they are.
@@ -37,8 +38,10 @@ only_mutate = ["losslib/{module}.py"]
 do_not_mutate_patterns = ['raise \\w+Error\\(']
 process_isolation = "forkserver"
 pytest_add_cli_args_test_selection = {tests}
-pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "not compile and not jax"]
+pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "{chosen}"]
 """
+EVERYWHERE = ["errors", "everywhere", "extremes"]
+SLOW = "not compile and not jax and not graph and not finite"
 
 
 def modules() -> list[str]:
@@ -63,8 +66,11 @@ def prepare(module: str) -> Path:
     text = source.read_text(encoding="utf-8")
     source.write_text(text.replace("\n@remake_masks\n", "\n"), "utf-8")
     names = TESTS.get(module, [module])
-    tests = [f"tests/losslib/test_{name}.py" for name in [*names, "errors"]]
-    config = CONFIG.format(module=module, tests=tests)
+    tests = [
+        f"tests/losslib/test_{name}.py" for name in [*names, *EVERYWHERE]
+    ]
+    chosen = f"({' or '.join(names)}) and {SLOW}"
+    config = CONFIG.format(module=module, tests=tests, chosen=chosen)
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(settings + config, "utf-8")
     return folder

@@ -309,7 +309,7 @@ OF_STRINGS = Form(  # shape (T, N, C): strings of three labels or fewer
             Domain(
                 "lengths",
                 lambda rng, shape, n, size: (
-                    np.full(shape, 2) - np.arange(*shape) % 2
+                    np.full(shape, 3) - np.arange(*shape) % 2
                 ),
                 dtype=CLASSES,
             ),
@@ -1426,7 +1426,7 @@ ENTRIES = [
         ),
         "measure",
         exact=_independent,
-        slack=1e-16,
+        slack=4e-16,
         bounds=("0", "log(2)"),
     ),
     # What becomes of the losses of the samples, and what goes into a loss
