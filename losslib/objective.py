@@ -49,7 +49,7 @@ def reduce(
     Returns
     -------
     array
-        In units of `values`: their shape for "none", else a scalar array.
+        In units of `values`, their dtype: their shape for "none", else a scalar array.
 
     Raises
     ------

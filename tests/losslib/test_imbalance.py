@@ -126,7 +126,11 @@ def test_counts_that_are_none(backend, f, counts, words) -> None:
     [
         (effective_number_weight, {"beta": 1.0}, r"beta .*\[0, 1\), got 1"),
         (effective_number_weight, {"beta": -0.1}, "beta .*got -0.1"),
-        (logit_adjustment, {"tau": -1.0}, "tau must be a number of at least 0, got"),
+        (
+            logit_adjustment,
+            {"tau": -1.0},
+            "tau must be a number of at least 0, got",
+        ),
         (logit_adjustment, {"tau": np.nan}, "tau must be .*got nan"),
     ],
 )
