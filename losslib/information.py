@@ -364,7 +364,7 @@ def brier_score(
     References
     ----------
     Brier (1950), Verification of forecasts expressed in terms of probability.
-    https://doi.org/10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2
+    https://doi.org/10.1175/1520-0493%281950%29078%3C0001:VOFEIT%3E2.0.CO;2
     """
     _check_class_probabilities(input, target)
     xp, target = check_classification(input, target, ignore_index=None)

@@ -597,7 +597,7 @@ M = np.array(S)
         ((X, Y, N, M), {"blank": 2}, "targets .*blank=2, got 2"),
         ((X, Y, N, M), {"blank": 4}, "blank must .*0 … 3, got 4"),
         ((X, Y, N, M), {"blank": -1}, "blank must .*0 … 3, got -1"),
-        ((X, Y, N, M), {"blank": 0.5}, "blank must .*0 … 3, got 0.5"),
+        ((X, Y, N, M), {"blank": 0.5}, "blank must be an integer, got 0.5"),
         ((X, Y, N, M), {"reduction": "avg"}, "reduction must .*'avg'"),
     ],
 )

@@ -908,7 +908,7 @@ ENTRIES = [
         exact=lambda z, t, epsilon=2.0: (
             _surprise(z, t) - epsilon * expm1(-_surprise(z, t))
         ),
-        bad=(({"epsilon": -1.5}, "epsilon must be at least -1.*got -1.5"),),
+        bad=(({"epsilon": -1.5}, "epsilon must be a number of at least -1, got -1.5"),),
         lipschitz="9/4",
         **NOT_PROPER,
     ),
