@@ -12,7 +12,7 @@ import torch
 
 import losslib
 from book.registry import TABLE
-from harness import BACKENDS, JAX, TORCH
+from harness import BACKENDS, JAX, TORCH, as_dtype
 
 RNG = np.random.default_rng(3)
 X, Y = 2 * RNG.normal(size=(2, 4, 3))
