@@ -218,11 +218,20 @@ def differentiates_and_traces(
     )
     close = partial(np.testing.assert_allclose, rtol=1e-10, atol=1e-14)
     plain = [x.detach() for x in tensors]
-    close(torch.func.vmap(each, axes)(*plain), each(*plain))
-    xs = [JAX.array(x) for x in given]
-    close(jax.jit(f)(*xs), f(*xs))
-    close(jax.jit(jax.grad(f))(*xs), jax.grad(f)(*xs))
-    close(jax.vmap(each, axes)(*xs), each(*xs))
+    values = each(*plain)
+    close(torch.func.vmap(each, axes)(*plain), values)
+    loss_ = f(*tensors)
+    (slope,) = torch.autograd.grad(loss_, tensors[0])
+
+    @jax.jit
+    def traced(*xs: Any) -> Any:
+        return *jax.value_and_grad(f)(*xs), jax.vmap(each, axes)(*xs)
+
+    got = traced(*(JAX.array(x) for x in given))
+    for mine, theirs in zip(
+        got, (loss_.detach(), slope, values), strict=True
+    ):
+        close(mine, theirs)
 
 
 def compiles(
@@ -261,12 +270,23 @@ def refuses(
     assert caught.type is kind, caught.value
 
 
+# Modules of losslib, if not all are to be tried (book.mutation sets it).
+ONLY = os.environ.get("LOSSLIB_MODULES", "").split()
+
+
 def by_entry(
     chosen: Callable[[Entry], Any] = lambda entry: True,
+    arrays: Callable[[Entry], Any] = lambda entry: [None],
 ) -> list[Any]:
-    """Return the names of entries of the registry, each marked with its module's name."""
+    """Return the names of entries of the registry, each marked with its module's name.
+
+    With `arrays`, pairs of a name and of one of those arguments.
+    """
     return [
         pytest.param(name, id=f"{name}-{entry.module}")
+        if key is None
+        else pytest.param(name, key, id=f"{name}-{entry.module}-{key}")
         for name, entry in TABLE.items()
-        if chosen(entry)
+        if chosen(entry) and (not ONLY or entry.module in ONLY)
+        for key in arrays(entry)
     ]

@@ -87,11 +87,7 @@ def test_signature_is_that_of_pytorch(name: str) -> None:
 
 # --- Arrays -----------------------------------------------------------------------------------
 
-EVERY_ARRAY = [
-    pytest.param(name, key, id=f"{name}-{TABLE[name].module}-{key}")
-    for name, entry in TABLE.items()
-    for key in entry.all
-]
+EVERY_ARRAY = by_entry(arrays=lambda entry: entry.all)
 
 
 @pytest.mark.parametrize(("name", "argument"), EVERY_ARRAY)

@@ -492,26 +492,21 @@ def silenced(entry: Entry, key: str) -> tuple[dict[str, Any], Any]:
     return {**arrays, key: x}, at
 
 
-SILENT = [
-    (name, key)
-    for name in LOSSES
-    for key in ("ignore_index", "weight", "sample_weight", "mask")
-    if TABLE[name].takes(key)
-    and (key == "ignore_index" or key in TABLE[name].optional)
-]
+def silent(entry: Entry) -> list[str]:
+    """Return by which of its arguments a loss leaves a sample out."""
+    named = [
+        key
+        for key in ("weight", "sample_weight", "mask")
+        if key in entry.optional
+    ]
+    return named + ["ignore_index"] * entry.takes("ignore_index")
 
 
 @pytest.mark.parametrize("junk", JUNK)
 @pytest.mark.parametrize(
     "backend", [NUMPY, TORCH, JAX], ids=lambda b: b.name
 )
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        pytest.param(name, key, id=f"{name}-{TABLE[name].module}-{key}")
-        for name, key in SILENT
-    ],
-)
+@pytest.mark.parametrize(("name", "key"), by_entry(is_loss, silent))
 def test_what_counts_nowhere_may_hold_anything(
     backend, name, key, junk
 ) -> None:

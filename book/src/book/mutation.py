@@ -84,7 +84,11 @@ def measure(module: str, children: int) -> dict[str, object]:
         [*mutmut, "run", "--max-children", str(children)],
         cwd=folder,
         check=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "LOSSLIB_MODULES": " ".join(TESTS.get(module, [module])),
+        },
         stdout=subprocess.DEVNULL,
     )
     listing = subprocess.run(
