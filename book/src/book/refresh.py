@@ -9,6 +9,7 @@ from machine to machine; such a notebook is not stored.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -140,7 +141,13 @@ def _texts(output: Any) -> dict[str, str]:
     data = output.get("data") or {
         key: output[key] for key in ("text", "evalue") if key in output
     }
-    return {k: str(v) for k, v in data.items() if k != NOT_COMPARED}
+    return {
+        kind: value
+        if isinstance(value, str)
+        else json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)
+        for kind, value in data.items()
+        if kind != NOT_COMPARED
+    }
 
 
 def refresh(path: Path) -> bool:
