@@ -50,7 +50,16 @@ two
 api
 ```
 """
-ONE = "# One\n\nA sentence.\n\n$$\nx = 1\n$$ (eq-one)\n"
+ONE = """# One
+
+A sentence.
+
+So {glue:text}`two.ipynb::count:s` are held.
+
+$$
+x = 1
+$$ (eq-one)
+"""
 TWO = (
     "(ch-two)=\n# Two\n\nAs {eq}`eq-one` says.\n\n$$\ny = 2\n$$ (eq-two)\n"
 )
@@ -214,7 +223,17 @@ def test_a_glued_value(book):
     book.edit("source/two.ipynb", "'17'", "'18'")
     assert book.build().returncode == 0
     assert "18" in book.page("index.html")
+    assert "So 18 are held" in re.sub(r"<[^>]*>", "", book.page("one.html"))
     book.same()
+
+
+def test_a_value_that_is_glued_no_more(book):
+    book.edit("source/two.ipynb", '"name": "count"', '"name": "other"')
+    done = book.build()
+    assert done.returncode == 1
+    assert "Glue reference 'count' not found" in done.stderr
+    book.edit("source/two.ipynb", '"name": "other"', '"name": "count"')
+    assert book.build().returncode == 0
 
 
 def test_numbers_and_titles(book):
@@ -266,7 +285,7 @@ def test_settings(book):
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        ("![](x.svg)", "no alternative text"),
+        ("\\n\\n#### Deep", "Non-consecutive header level"),
         ("$\\\\frac{$", "not TeX that KaTeX can set"),
     ],
     ids=["reading", "writing"],

@@ -102,6 +102,8 @@ def begin(app: Any) -> None:
         clear(app.outdir, ".buildinfo", keep=app.doctreedir)
     if last["made by"][0] != app.book_sound["made by"][0]:
         clear(app.doctreedir, "environment.pickle")
+        for values in glued(app).rglob("*.glue.json"):
+            values.unlink()
 
 
 def page_digests(env: Any) -> dict[str, tuple[str, str]]:
@@ -147,17 +149,28 @@ def plain(value: Any) -> str:
     return repr(value)
 
 
-def shared(env: Any) -> str:
+def shared(app: Any) -> str:
     """Write all that a page may show of another, and the modules that pages document."""
-    known = {k: v for k, v in vars(env).items() if k not in OWN}
-    modules = [modules for _, modules in env.book_digests.values()]
-    return sha256(plain((known, modules)).encode()).hexdigest()
+    known = {k: v for k, v in vars(app.env).items() if k not in OWN}
+    modules = [modules for _, modules in app.env.book_digests.values()]
+    values = digest(sorted(glued(app).rglob("*.glue.json")))
+    return sha256(plain((known, modules, values)).encode()).hexdigest()
+
+
+def glued(app: Any) -> Path:
+    """Give the folder in which MyST-NB keeps what each page glues."""
+    return Path(app.outdir).parent / "jupyter_execute"
+
+
+def forget(app, env, page) -> None:
+    """Forget what a page glues, when it is read anew or is no more."""
+    (glued(app) / f"{page}.glue.json").unlink(missing_ok=True)
 
 
 def dependents(app, env) -> Iterable[str]:
     """Name all pages if what they show of each other has changed; keep what it is now."""
     env.book_digests = page_digests(env)
-    before, now = getattr(env, "book_shared", None), shared(env)
+    before, now = getattr(env, "book_shared", None), shared(app)
     env.book_shared = now
     if before == now:
         return []
@@ -200,6 +213,7 @@ def setup(app):
     app.connect("build-finished", lambda *_: gc.enable())
     pybtex.plugin.find_plugin = cache(pybtex.plugin.find_plugin)
     app.connect("env-get-outdated", changed)
+    app.connect("env-purge-doc", forget)
     app.connect("env-get-updated", dependents, priority=950)
     app.connect("html-collect-pages", index)
     app.connect("build-finished", end)
