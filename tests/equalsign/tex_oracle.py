@@ -49,8 +49,7 @@ class Case:
     lines: list[dict[str, Any]]
     run: dict[int, str]
     left: dict[int, str]
-    reading_of: Any
-    stored: np.ndarray
+    stored: list[Any]
     values: dict[str, Any]
     needs: dict[str, Any]
 
@@ -74,11 +73,25 @@ def bits(code: int, size: int) -> list[int]:
     return [code >> k & 1 for k in range(size)]
 
 
-def case(derivation: dict[str, Any], field: Field = DOUBLE) -> Case:
-    """Prepare a frozen derivation: its values in `field`, its lines as they run."""
+def cases(
+    derivation: dict[str, Any], field: Field = DOUBLE
+) -> list[Case]:
+    """Prepare a frozen derivation: one case, or one a point where sizes differ."""
+    points = derivation["points"]
+    if "among" in NEEDS.get(derivation["label"], {}):
+        return [case(derivation, [point], field) for point in points]
+    return [case(derivation, points, field)]
+
+
+def case(
+    derivation: dict[str, Any],
+    chosen: list[dict[str, Any]],
+    field: Field = DOUBLE,
+) -> Case:
+    """Prepare points of a frozen derivation: values in `field`, lines as they run."""
     label = derivation["label"]
     needs = NEEDS.get(label, {})
-    points = [point["at"] for point in derivation["points"]]
+    points = [point["at"] for point in chosen]
     by_key = {key: [point[key] for point in points] for key in points[0]}
     values: dict[str, Any] = {}
     renamed = {key: tex for tex, key in needs.get("names", {}).items()}
@@ -105,7 +118,10 @@ def case(derivation: dict[str, Any], field: Field = DOUBLE) -> Case:
         key, size = of.split(":")
         values[name] = field.array([bits(m, int(size)) for m in by_key[key]])
     for name, at in needs.get("at", {}).items():
-        values[name] = Position(np.array([at]))
+        size = needs.get("among", {}).get(name)
+        values[name] = Position(
+            np.array([at]), int(values[size][0]) if size else None
+        )
     left = {int(k): why for k, why in needs.get("left", {}).items()}
     mended = {int(k): tex for k, tex in needs.get("mended", {}).items()}
     run = {
@@ -119,8 +135,7 @@ def case(derivation: dict[str, Any], field: Field = DOUBLE) -> Case:
         derivation["lines"],
         run,
         left,
-        None,
-        [point["values"] for point in derivation["points"]],
+        [point["values"] for point in chosen],
         values,
         needs,
     )

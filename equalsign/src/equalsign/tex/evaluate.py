@@ -195,11 +195,16 @@ class Evaluator:
         name = node.name
         if name in env:
             return env[name]
-        for definition in self.scope.definitions.get(name, ()):
-            if not definition.head.args and not definition.head.subs:
+        definitions = [
+            d for d in self.scope.definitions.get(name, ()) if not d.head.args
+        ]
+        for definition in definitions:
+            if not definition.head.subs:
                 return self._defined(name, definition, env, node)
         if name in self.values:
             return self.values[name]
+        if definitions:
+            return self._defined(name, definitions[0], env, node)
         raise UnknownName(f"nothing gives {name} a value", node.place)
 
     def _defined(
@@ -210,7 +215,11 @@ class Evaluator:
         if not outside and name in self.cache:
             return self.cache[name]
         with _Busy(self._busy, name, node):
-            value = self.value(definition.body, outside)
+            value = (
+                self.tensor(definition.body, definition.head.subs, outside)
+                if definition.head.subs
+                else self.value(definition.body, outside)
+            )
         if not outside:
             self.cache[name] = value
         return value
@@ -268,6 +277,9 @@ class Evaluator:
     # --- Functions of the book ------------------------------------------------
 
     def _call(self, node: Call, env: Environment) -> Any:
+        if node.name in env and not node.args:
+            base = Name(node.name, place=node.place)
+            return self._index(Index(base, node.subs, place=node.place), env)
         args = [self.value(arg, env) for arg in node.args]
         subs = [self.value(sub, env) for sub in node.subs]
         if node.primes:
@@ -533,7 +545,7 @@ class Evaluator:
     def _divide(self, node: Divide, env: Environment) -> Any:
         a, b = self.number(node.above, env), self.number(node.below, env)
         if ar.rank(b) == 0:
-            b = _widen(b, ar.rank(a))
+            return ar.divide(a, _widen(b, ar.rank(a)))
         if a.shape[1:] != b.shape[1:]:
             raise ShapeMismatch(
                 f"{_shape(a)} cannot be divided by {_shape(b)}", node.place
@@ -750,12 +762,17 @@ class Evaluator:
         if isinstance(node, Collection):
             if not node.through:
                 return set()
-            last = self.scalar(node.entries[-1], env)
-            return {int(_whole(last, node).max())}
+            last = _whole(self.scalar(node.entries[-1], env), node)
+            if last.min() != last.max():
+                raise AmbiguousRange(
+                    "its end differs from point to point", node.place
+                )
+            return {int(last.max())}
         if not isinstance(node, Name | Index | Such):
             return set()
+        base = node.base if isinstance(node, Index) else node
         try:
-            value = self.value(node, env)
+            value = self.value(base, env)
         except (UnknownName, AmbiguousRange):
             return set()
         if isinstance(value, Subset):
@@ -1033,23 +1050,34 @@ class Evaluator:
         upper: Any,
         steps: int,
     ) -> Any:
-        result: Any = self.field.number(0)
         reach = 3.2 if not self.field.exact else 4.8
-        one = self.field.number(1)
-        h = ar.divide(one, self.field.number(steps))
+        h = ar.divide(self.field.number(1), self.field.number(steps))
         half_pi = ar.divide(self.field.constant("pi"), self.field.number(2))
-        for n in range(-int(reach * steps), int(reach * steps) + 1):
+        tiny = 10.0 ** -self.field.digits
+
+        def term(n: int) -> Any:
             t = h * self.field.number(n)
             s = half_pi * ar.unary("sinh", t)
             ds = half_pi * ar.unary("cosh", t)
             u, weight = _substitute(s, ds, lower, upper)
-            term = self.scalar(node.body, {**env, node.variable: u})
-            product = term * weight
-            plain = ar.plain(product)
-            lost = (plain != plain).astype(bool)
-            if lost.any():
-                product = ar.where(lost, self._constant_like(plain, 0), product)
-            result = result + product
+            return weight * self.scalar(
+                node.body, {**env, node.variable: u}
+            )
+
+        result = term(0)
+        for way in (1, -1):
+            last = result
+            ended = np.zeros(1, dtype=bool)
+            for n in range(1, int(reach * steps) + 1):
+                new = term(way * n)
+                size = abs(ar.plain(new))
+                lost = ~((size < np.inf).astype(bool))
+                small = abs(ar.plain(last)) <= tiny * abs(ar.plain(result))
+                ended = ended | (lost & small.astype(bool))
+                if ended.all():
+                    break
+                new = ar.where(ended, self._constant_like(size, 0), new)
+                result, last = result + new, new
         return result * h
 
 

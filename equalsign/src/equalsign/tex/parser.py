@@ -446,8 +446,6 @@ class Parser:
                 self.position -= 1
                 self.fail(f"{name} takes another number of indices")
             node = Index(node, subs, place=place)
-        elif scope and base not in scope.names:
-            self.fail(f"{name} needs an index")
         if (
             self.text == "("
             and scope
@@ -482,7 +480,9 @@ class Parser:
             for part in split(tokens, SEPARATORS)
         )
         if not any(len(head.args) == len(args) for head in heads):
-            self.fail(f"{name} takes another number of arguments")
+            if all(len(head.args) > 1 for head in heads):
+                self.fail(f"{name} takes another number of arguments")
+            args = (Vector(args, place=args[0].place),)
         node: Node = Call(name, subs, args, primes, place=place)
         if self.text == "_":
             node = Index(node, self.subscripts(name), place=place)
@@ -546,7 +546,11 @@ class Parser:
         tokens = self._bracketed()
         parts = split(tokens, {","})
         entries = tuple(self.within(p, self.expression) for p in parts)
-        return entries[0] if len(entries) == 1 else Vector(entries, place=place)
+        if len(entries) > 1:
+            return Vector(entries, place=place)
+        if self.text == "_":
+            return Index(entries[0], self.subscripts("(…)"), place=place)
+        return entries[0]
 
     def square(self) -> Node:
         """Read square brackets: 1 or 0 if they hold a condition, else a group."""
@@ -630,7 +634,8 @@ class Parser:
                     f"is this the power of {command}, or of its argument?",
                     f"write {command}^…(…), or a bracket more",
                 )
-            self._nothing_after(command)
+            if not command.startswith(r"\mathrm"):
+                self._nothing_after(command)
             return node
         first = self.text
         factors = [self.factor()]
@@ -858,7 +863,7 @@ class Parser:
         ):
             first = self.within(below[2:], self.expression)
             return [words[0]], first, None, None
-        indices = self._new_symbols(below)
+        indices = self._new_symbols(_before_sets(below))
         if set(words) & (RELATIONS - {r"\notin"}) or (
             r"\notin" in words and words[0] != r"\notin"
         ):
@@ -1061,6 +1066,17 @@ class Parser:
         node = self.expression()
         self.accept(",")
         return node
+
+
+def _before_sets(tokens: Sequence[Token]) -> list[Token]:
+    """Leave out the sets that indices are said to be in: nothing runs there."""
+    kept: list[Token] = []
+    for part in split(tokens, {","}):
+        for token in part:
+            if token.text in {r"\in", r"\notin"}:
+                break
+            kept.append(token)
+    return kept
 
 
 def _product(factors: list[Node], place: Place) -> Node:

@@ -220,6 +220,7 @@ class _Reader:
         self.scope = scope
         self.pending: list[_Pending] = []
         self.definitions: list[Definition] = []
+        self.said: set[str] = set()
 
     def read(
         self, lines: list[str], where: list[str], ranges: list[str]
@@ -232,6 +233,7 @@ class _Reader:
                     random.append((clause, tex))
                 else:
                     self._define(clause, tex)
+        self.said = {tokenize(tex)[0].text for tex in ranges}
         for clause, _ in random:
             variable = clause[0].text
             self.scope.names[variable,] = variable
@@ -247,10 +249,10 @@ class _Reader:
                     zero = clause, tex
             mains.append((main, conditions, tex))
         self._heads()
-        introduced = [self._introduces(main, tex) for main, _, tex in mains]
-        self.finish()
         for clause, tex in random:
             self._random(clause, tex)
+        introduced = [self._introduces(main, tex) for main, _, tex in mains]
+        self.finish()
         for tex in ranges:
             self._range(tex)
         if zero:
@@ -295,7 +297,10 @@ class _Reader:
         for pending in self.pending:
             if pending.head is None:
                 pending.head = read_head(
-                    pending.left, texts(pending.right), self.scope
+                    pending.left,
+                    texts(pending.right),
+                    self.scope,
+                    self.said,
                 )
         families: dict[Any, list[_Pending]] = {}
         for pending in self.pending:

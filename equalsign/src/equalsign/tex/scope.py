@@ -176,14 +176,17 @@ class Scope:
 
 
 def read_head(
-    tokens: Sequence[Token], body: Iterable[str], declared: Scope
+    tokens: Sequence[Token],
+    body: Iterable[str],
+    declared: Scope,
+    said: Iterable[str] = (),
 ) -> Head:
     """Read the left side of a definition; what does not vary is part of its name.
 
-    A subscript or an argument varies if it is a symbol which nothing declares and the right side
-    mentions. Without such, the whole left side is one name.
+    A subscript or an argument varies if it is a symbol which nothing declares, and which the right
+    side mentions or whose range is said. Without such, the whole left side is one name.
     """
-    mentioned = set(body)
+    mentioned = {*body, *said}
     all_texts = texts(tokens)
     whole = Head(all_texts)
     before, args, entries = _cut(tokens)
