@@ -20,6 +20,7 @@ from equalsign.tex.evaluate import Evaluator, free_names
 from equalsign.tex.notation import DEFINITIONS
 from equalsign.tex.parser import Parser
 from equalsign.tex.scope import (
+    ACCENTS,
     Definition,
     Head,
     Scope,
@@ -376,9 +377,18 @@ class _Reader:
         return "condition"
 
     def _introduces(self, main: list[Token], tex: str) -> bool:
-        """Whether the line defines its own left side; if so, take note of it."""
+        """Whether the line defines its own left side; if so, take note of it.
+
+        It does if its name is new, or is a function of the book of names that are all new.
+        """
         left, *right = split(main, {"="})
         if not right or not head_like(left):
+            return False
+        start = 2 if left[0].text in ACCENTS else 1
+        if self.scope.declares(texts(left[:start])) and any(
+            self.scope.declares((token.text,)) or token.text.isdigit()
+            for token in left[start:]
+        ):
             return False
         probe = Parser(left, self.scope, tex)
         try:
