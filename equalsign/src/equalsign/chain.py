@@ -1,0 +1,927 @@
+r"""Derivations whose displayed TeX is the program.
+
+>>> from equalsign.draws import real
+>>> derivation(
+...     "A square completed",
+...     r"x^2+2x",
+...     equals(r"(x+1)^2-1", "binomial formula"),
+...     at_least(r"-1", "a square is not negative"),
+...     x=real(),
+... )
+A square completed
+      x^2+2x
+    = (x+1)^2-1    ✓ binomial formula
+    ≥ -1           ✓ a square is not negative
+✓ 2 steps held at 300 random points: x a real number (normal, sd 2). Equal sides agree to 1e-9, and
+at ten points to 25 digits. Line 3 comes nearest, to 1.3e-06, at x = -1.0011.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from types import CodeType
+from typing import Any
+
+import numpy as np
+
+from equalsign import verify
+from equalsign.draws import Draw
+from equalsign.tex.arithmetic import DOUBLE, MULTI, Field
+from equalsign.tex.errors import TexError
+from equalsign.tex.evaluate import Evaluator, free_names
+from equalsign.tex.reading import Formula, Reading, book, read
+from equalsign.tex.scope import name_tokens
+from equalsign.verify import SEED, TOLERANCE, CheckFailed, Point
+
+__all__ = [
+    "Step",
+    "at_least",
+    "at_most",
+    "by_definition",
+    "derivation",
+    "equals",
+    "library",
+    "tends_to",
+]
+
+DIGITS = 25
+FINE_POINTS = 10
+
+# How a line was run: its mark as TeX, and in a terminal.
+_MARKS = {
+    "from_tex": (r"\checkmark", "✓"),
+    "by_code": (r"(\checkmark)", "(✓)"),
+    "by_definition": (r"\triangleq", "≜"),
+    "library": (r"\checkmark", "✓"),
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    r"""A line of a derivation; made by :func:`equals` and its neighbours.
+
+    Examples
+    --------
+    >>> equals(r"2\log x", "log of a power").kind
+    'from_tex'
+    """
+
+    relation: str
+    tex: str
+    reason: str = ""
+    kind: str = "from_tex"
+    by: Callable[..., Any] | None = None
+    parameter: str = ""
+    limit: float = 0.0
+    rate: float = 1.0
+
+    def shown(self) -> str:
+        """Give the TeX of the line; of library code, what ran."""
+        if self.kind != "library":
+            return self.tex
+        return rf"\texttt{{{verify._escape(self.tex)}}}"
+
+    def words(self) -> str:
+        """Give the reason, with the library's name before it."""
+        if self.kind != "library":
+            return self.reason
+        return f"losslib: {self.reason}" if self.reason else "losslib"
+
+    def convergence(self) -> str:
+        """Say what converges how fast, in Markdown."""
+        return verify.Line(
+            self.relation,
+            self.tex,
+            len,
+            parameter=self.parameter,
+            limit=self.limit,
+            rate=self.rate,
+        ).convergence()
+
+
+def _step(
+    relation: str, tex: str, reason: str, by: Callable[..., Any] | None
+) -> Step:
+    return Step(relation, tex, reason, "by_code" if by else "from_tex", by)
+
+
+def equals(
+    tex: str, reason: str = "", *, by: Callable[..., Any] | None = None
+) -> Step:
+    r"""Write a line that equals the line before it.
+
+    Parameters
+    ----------
+    tex : str
+        The formula, as TeX: it runs.
+    reason : str
+        Why the step may be taken: words, with maths between dollar signs.
+    by : callable, optional
+        Computes what the grammar cannot say; the line has another mark, and its own count.
+
+    Examples
+    --------
+    >>> step = equals(r"2\log|x|", "log of a power")
+    """
+    return _step("=", tex, reason, by)
+
+
+def at_least(
+    tex: str, reason: str = "", *, by: Callable[..., Any] | None = None
+) -> Step:
+    r"""Write a line that the line before it is at least as large as.
+
+    Examples
+    --------
+    >>> step = at_least("0", "a square is not negative")
+    """
+    return _step("≥", tex, reason, by)
+
+
+def at_most(
+    tex: str, reason: str = "", *, by: Callable[..., Any] | None = None
+) -> Step:
+    r"""Write a line that the line before it is at most as large as.
+
+    Examples
+    --------
+    >>> step = at_most("1", "a probability is at most one")
+    """
+    return _step("≤", tex, reason, by)
+
+
+def by_definition(tex: str, reason: str = "") -> Step:
+    r"""Write a line that only writes out a definition, or takes one back.
+
+    Examples
+    --------
+    >>> step = by_definition(r"\frac{e^{z_t}}{\sum_ke^{z_k}}", "of softmax")
+    """
+    return Step("=", tex, reason, "by_definition")
+
+
+def library(call: Callable[..., Any], reason: str = "") -> Step:
+    """Write what the library computes; shown is the code that ran.
+
+    Parameters
+    ----------
+    call : callable
+        A lambda that calls the library, from the draws that it names.
+    reason : str
+        What there is to say about it.
+
+    Examples
+    --------
+    >>> library(lambda z: abs(z)).tex
+    'abs(z)'
+    """
+    return Step("=", _source(call), reason, "library", call)
+
+
+def tends_to(
+    tex: str, reason: str = "", *, rate: float = 1, **parameter: float
+) -> Step:
+    r"""Write the limit of the line before it.
+
+    Parameters
+    ----------
+    tex, reason
+        As in :func:`equals`; the formula does not contain the parameter.
+    rate : float
+        The power of the distance to the limit (of ``1 / parameter`` if that is infinite) at which
+        the error falls; ``math.inf`` if it falls faster than every power.
+    **parameter : float
+        One name and its limit, such as ``tau=0.0`` (from above) or ``n=math.inf``.
+
+    Raises
+    ------
+    TypeError
+        If there is not exactly one parameter.
+
+    Examples
+    --------
+    >>> step = tends_to("x", "the first term of the series", h=0.0, rate=2)
+    """
+    line = verify.tends_to(tex, len, reason, rate=rate, **parameter)
+    return Step(
+        "→",
+        tex,
+        reason,
+        parameter=line.parameter,
+        limit=line.limit,
+        rate=line.rate,
+    )
+
+
+# --- What ran ---------------------------------------------------------------------------------
+
+
+def _source(call: Callable[..., Any]) -> str:
+    """Give the body of a lambda, as Python writes it."""
+    code = call.__code__
+    lines, _ = inspect.findsource(call)
+    found = {
+        ast.unparse(node.body)
+        for node in ast.walk(ast.parse("".join(lines)))
+        if isinstance(node, ast.Lambda)
+        and node.lineno == code.co_firstlineno
+        and _same_code(node, code)
+    }
+    if len(found) != 1:
+        raise CheckFailed(
+            "the code that ran cannot be told from its source: give library(...) one lambda a line"
+        )
+    return found.pop()
+
+
+def _same_code(node: ast.Lambda, code: CodeType) -> bool:
+    """Whether a lambda of the source is the one that ran: same arguments, names, constants."""
+    expression = ast.fix_missing_locations(ast.Expression(node))
+    compiled = compile(expression, "<lambda>", "eval").co_consts[0]
+    return (
+        isinstance(compiled, CodeType)
+        and compiled.co_varnames == code.co_varnames
+        and {*compiled.co_names} == {*code.co_names, *code.co_freevars}
+        and [type(c) for c in compiled.co_consts]
+        == [type(c) for c in code.co_consts]
+    )
+
+
+# --- Points -----------------------------------------------------------------------------------
+
+
+@dataclass
+class _Group:
+    """Points that share the shapes of their values."""
+
+    points: list[Point]
+    edge: list[bool]
+    number: list[int]
+
+    def one(self, index: int) -> _Group:
+        """Give one of the points."""
+        return _Group(
+            [self.points[index]], [self.edge[index]], [self.number[index]]
+        )
+
+
+@dataclass
+class _Drawn:
+    """What is drawn, and the points."""
+
+    draws: Mapping[str, Draw]
+    tex: Mapping[str, str]
+    random: list[Point]
+    edge: list[Point]
+
+    def groups(self, points: Sequence[Point]) -> list[_Group]:
+        """Sort points by the shapes of their values."""
+        groups: dict[Any, _Group] = {}
+        edges = {id(point) for point in self.edge}
+        sizes = {s for draw in self.draws.values() for s in draw.names}
+        for number, point in enumerate(points):
+            key = tuple(
+                (np.shape(value), value if name in sizes else None)
+                for name, value in point.items()
+            )
+            group = groups.setdefault(key, _Group([], [], []))
+            group.points.append(point)
+            group.number.append(number)
+            group.edge.append(id(point) in edges)
+        return list(groups.values())
+
+    def values(self, points: Sequence[Point], field_: Field) -> dict[str, Any]:
+        """Give what formulas use, by TeX name."""
+        return {
+            self.tex[name]: draw.values(
+                [point[name] for point in points], points, field_
+            )
+            for name, draw in self.draws.items()
+        }
+
+    def words(self) -> str:
+        """Say how many points of which kind there were, in Markdown."""
+        parts = []
+        if self.random:
+            drawn = "; ".join(
+                f"${self.tex[name]}$ {draw.words}"
+                for name, draw in self.draws.items()
+            )
+            count = verify._count(len(self.random), "random point")
+            parts.append(f"at {count}: {drawn}" if drawn else f"at {count}")
+        if self.edge:
+            count = verify._count(len(self.edge), "hand-picked point")
+            parts.append(f"at {count}")
+        return "; and ".join(parts)
+
+
+def _draw(
+    draws: Mapping[str, Draw],
+    tex: Mapping[str, str],
+    points: int,
+    edge: Sequence[Mapping[str, Any]],
+) -> _Drawn:
+    for name, draw in draws.items():
+        if not isinstance(draw, Draw):
+            raise TypeError(f"{name} must be a draw such as logits(5)")
+        for size in draw.names:
+            before = list(draws)[: list(draws).index(name)]
+            if size not in before:
+                raise CheckFailed(f"{size} must be drawn before {name}")
+    misspelt = {name for point in edge for name in point} - set(draws)
+    if misspelt:
+        raise CheckFailed(
+            f"a hand-picked point gives {', '.join(misspelt)}, which is not drawn"
+        )
+    rng = np.random.default_rng(SEED)
+
+    def point(given: Mapping[str, Any]) -> Point:
+        drawn: Point = {}
+        for name, draw in draws.items():
+            value = given[name] if name in given else draw.draw(rng, drawn)
+            drawn[name] = verify._frozen(value)
+        return drawn
+
+    picked = [point(given) for given in edge]
+    count = points if draws else 1
+    return _Drawn(draws, tex, [point({}) for _ in range(count)], picked)
+
+
+# --- The derivation ---------------------------------------------------------------------------
+
+
+def derivation(
+    statement: str,
+    first: str,
+    /,
+    *steps: Step,
+    where: Sequence[str] = (),
+    ranges: Sequence[str] = (),
+    names: Mapping[str, str] | None = None,
+    label: str | None = None,
+    points: int = 300,
+    edge: Sequence[Mapping[str, Any]] = (),
+    start: Callable[..., Any] | None = None,
+    **draws: Draw,
+) -> None:
+    r"""Run a derivation from its TeX: compare every line with the line before it.
+
+    Parameters
+    ----------
+    statement : str
+        What is derived, in words.
+    first : str
+        The first line, as TeX.
+    *steps : Step
+        :func:`equals`, :func:`at_least`, :func:`at_most`, :func:`tends_to`, :func:`by_definition`
+        and, last, :func:`library`.
+    where : sequence of str
+        Definitions, as TeX; they are shown.
+    ranges : sequence of str
+        What indices run over where no array says it, such as ``i\in T``; shown too.
+    names : mapping, optional
+        The TeX of names that Python cannot spell: ``{"w": "w_+"}``.
+    label : str, optional
+        The label of the equation, for ``{eq}``.
+    points : int
+        How many random points in double precision. Ten of them run in multiprecision too.
+    edge : sequence of dict
+        Hand-picked points; what one leaves out is drawn. Only here may both sides be infinite.
+    start : callable, optional
+        Computes the first line, where the grammar cannot say it.
+    **draws : Draw
+        Where the value of each symbol comes from; a size is an integer drawn before.
+
+    Raises
+    ------
+    CheckFailed
+        If a line does not hold, or if the check would show nothing.
+
+    Examples
+    --------
+    >>> from equalsign.draws import integer, label, logits
+    >>> derivation(
+    ...     "Cross-entropy is a log-sum-exp",
+    ...     r"-\log\hat y_t",
+    ...     equals(r"\log\sum_ke^{z_k}-z_t", "log of a quotient"),
+    ...     where=[r"\hat y=\mathrm{softmax}(z)"],
+    ...     n=integer(2, 9), z=logits("n"), t=label("n"),
+    ... )
+    Cross-entropy is a log-sum-exp
+          -\log\hat y_t
+        = \log\sum_ke^{z_k}-z_t    ✓ log of a quotient
+      where \hat y=\mathrm{softmax}(z)
+    ✓ 1 step held at 300 random points: n an integer from 2 to 9; z n logits (normal, sd 2); t a
+    label among n classes. Equal sides agree to 1e-9, and at ten points to 25 digits.
+    """
+    with verify._about(statement):
+        lines = [
+            Step("", first, kind="by_code" if start else "from_tex", by=start),
+            *steps,
+        ]
+        tex = {
+            name: (names or {}).get(name, verify._symbol(name))
+            for name in draws
+        }
+        run = _Run(
+            lines, _draw(draws, tex, points, list(edge)), where, ranges
+        )
+        run.check()
+    run.show(statement, label)
+
+
+@dataclass
+class _Nearest:
+    """Where an inequality comes nearest to being an equality."""
+
+    gap: float = math.inf
+    point: Point = field(default_factory=dict)
+
+
+class _Run:
+    """A derivation while it is checked."""
+
+    def __init__(
+        self,
+        lines: Sequence[Step],
+        drawn: _Drawn,
+        where: Sequence[str],
+        ranges: Sequence[str],
+    ) -> None:
+        self.lines, self.drawn = list(lines), drawn
+        self.where, self.ranges = list(where), list(ranges)
+        self.nearest: dict[int, _Nearest] = {}
+        self._check_order()
+        self.formulas: dict[int, Formula] = {}
+        self.reading = self._read()
+        self.code = {
+            n: verify._Formula(self._place(n), line.by)
+            for n, line in enumerate(lines)
+            if line.by is not None
+        }
+
+    def _place(self, n: int) -> str:
+        return f"line {n + 1}, {self.lines[n].tex},"
+
+    # --- What is refused before anything runs ---------------------------------
+
+    def _check_order(self) -> None:
+        if len(self.lines) < 2:
+            raise CheckFailed("there is no second line: nothing is derived")
+        for n, line in enumerate(self.lines):
+            if line.kind == "library" and n < len(self.lines) - 1:
+                raise CheckFailed(
+                    f"{self._place(n)} is the library's but not the last line"
+                )
+
+    def _read(self) -> Reading:
+        numbers = [n for n, line in enumerate(self.lines) if line.by is None]
+        parameters = [
+            verify._symbol(line.parameter)
+            for line in self.lines
+            if line.relation == "→"
+        ]
+        try:
+            reading = read(
+                [self.lines[n].tex for n in numbers],
+                names=[*self.drawn.tex.values(), *parameters],
+                where=self.where,
+                ranges=self.ranges,
+            )
+        except TexError as error:
+            raise CheckFailed(str(error)) from error
+        self.formulas = dict(zip(numbers, reading.formulas, strict=True))
+        return reading
+
+    def _check_trees(self) -> None:
+        """Refuse lines that say the same, and definitions that leave nothing to check."""
+        seen: dict[Any, int] = {}
+        for n, formula in self.formulas.items():
+            for side in formula.sides:
+                earlier = seen.setdefault(side, n)
+                if earlier != n:
+                    raise CheckFailed(
+                        f"{self._place(n)} is the same formula as line {earlier + 1}"
+                    )
+        for a, b in pairwise(self.formulas):
+            if b != a + 1:
+                continue
+            same = self.reading.expanded(
+                self.formulas[a].tree
+            ) == self.reading.expanded(self.formulas[b].sides[0])
+            marked = self.lines[b].kind == "by_definition"
+            if same and not marked:
+                raise CheckFailed(
+                    f"{self._place(b)} only writes out a definition: say by_definition"
+                )
+            if marked and not same:
+                raise CheckFailed(
+                    f"{self._place(b)} does more than write out a definition: say equals"
+                )
+        self._check_definitions()
+
+    def _check_definitions(self) -> None:
+        for definition in self.reading.definitions:
+            if definition.tex not in self.where:
+                continue
+            for n, formula in self.formulas.items():
+                if (
+                    definition.body in formula.sides
+                    and self.lines[n].kind != "by_definition"
+                    and n > 0
+                ):
+                    raise CheckFailed(
+                        f"the definition {definition.tex} is line {n + 1} itself"
+                    )
+
+    def _check_used(self) -> None:
+        """Refuse a draw, a definition or a range that nothing uses."""
+        scope = self.reading.scope
+        used: set[str] = set()
+        for formula in self.formulas.values():
+            for node in (*formula.sides, *formula.conditions):
+                used |= free_names(node, scope)
+        for said in (*scope.ranges.values(), *scope.random.values()):
+            used |= free_names(said, scope)
+        if scope.log_zero is not None:
+            used |= free_names(scope.log_zero, scope)
+        coded = {name for f in self.code.values() for name in f.names}
+        sizes = {s for d in self.drawn.draws.values() for s in d.names}
+        for name in self.drawn.draws:
+            tokens = name_tokens(self.drawn.tex[name])
+            if scope.names[tokens] not in used and name not in coded | sizes:
+                raise CheckFailed(
+                    f"{name} is drawn, but nothing in this check uses it"
+                )
+        for n, formula in self.code.items():
+            unknown = set(formula.names) - set(self.drawn.draws)
+            unknown -= {line.parameter for line in self.lines[n:]}
+            if unknown:
+                raise CheckFailed(
+                    f"{self._place(n)} takes {', '.join(sorted(unknown))}, which is not drawn"
+                )
+
+    # --- Running --------------------------------------------------------------
+
+    def check(self) -> None:
+        """Run every line at every point."""
+        self._check_trees()
+        self._check_used()
+        everywhere = [*self.drawn.edge, *self.drawn.random]
+        for group in self.drawn.groups(everywhere):
+            self._check_double(group)
+        fine = [*self.drawn.edge, *self.drawn.random[:FINE_POINTS]]
+        for group in self.drawn.groups(fine):
+            self._check_fine(group)
+        for n, line in enumerate(self.lines):
+            if line.relation == "→":
+                self._check_limit(n)
+        self._check_library()
+
+    def _evaluator(
+        self, group: _Group, field_: Field, distance: float | None = None
+    ) -> Evaluator:
+        """Give an evaluator at the points of a group, with parameters away from their limits."""
+        values = self.drawn.values(group.points, field_)
+        for line in self.lines:
+            if line.relation == "→":
+                values[verify._symbol(line.parameter)] = field_.array(
+                    [
+                        _moved(line, distance or _ordinary(number))
+                        for number in group.number
+                    ]
+                )
+        return self.reading.evaluator(values, field_)
+
+    def _sides(self, at: Evaluator, n: int, count: int) -> list[np.ndarray]:
+        """Give the sides of a line, one entry a point."""
+        formula = self.formulas[n]
+        try:
+            found = self.reading.evaluate(at, formula)
+        except TexError as error:
+            raise CheckFailed(f"{self._place(n)} {error}") from error
+        return [
+            np.broadcast_to(side, (count, *side.shape[1:])) for side in found
+        ]
+
+    def _coded(self, n: int, group: _Group) -> list[np.ndarray]:
+        rows = []
+        for number, point in zip(group.number, group.points, strict=True):
+            parameters = {
+                line.parameter: _moved(line, _ordinary(number))
+                for line in self.lines
+                if line.relation == "→"
+            }
+            rows.append(self.code[n].value(point | parameters))
+        return [np.stack(rows)]
+
+    def _check_double(self, group: _Group) -> None:
+        at = self._evaluator(group, DOUBLE)
+        doubtful: dict[int, None] = {}
+        before: np.ndarray | None = None
+        count = len(group.points)
+        for n, line in enumerate(self.lines):
+            sides = (
+                self._coded(n, group)
+                if n in self.code
+                else self._sides(at, n, count)
+            )
+            pairs = [("=", a, b) for a, b in pairwise(sides)]
+            if before is not None and line.relation != "→":
+                pairs.insert(0, (line.relation, before, sides[0]))
+            for relation, a, b in pairs:
+                held = self._held(relation, a, b, TOLERANCE, n, group)
+                doubtful |= dict.fromkeys(np.flatnonzero(~held).tolist())
+            before = sides[-1]
+        for index in doubtful:
+            self._check_fine(group.one(index))
+
+    def _held(
+        self,
+        relation: str,
+        a: np.ndarray,
+        b: np.ndarray,
+        tolerance: float,
+        n: int,
+        group: _Group,
+    ) -> np.ndarray:
+        """Tell at which points two sides are related."""
+        a, b = self._same_shape(a, b, n)
+        held = _related(relation, a, b, tolerance)
+        if relation in "≥≤":
+            gaps = abs(_flat(a) - _flat(b)).min(axis=1)
+            best = int(np.argmin(gaps))
+            nearest = self.nearest.setdefault(n, _Nearest())
+            if gaps[best] < nearest.gap:
+                nearest.gap = float(gaps[best])
+                nearest.point = group.points[best]
+        return held
+
+    def _same_shape(
+        self, a: np.ndarray, b: np.ndarray, n: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A line without a free index holds for each value of the other's."""
+        if a.ndim == 1 and n - 1 not in self.code:
+            a = a.reshape(len(a), *[1] * (b.ndim - 1))
+        if b.ndim == 1 and n not in self.code:
+            b = b.reshape(len(b), *[1] * (a.ndim - 1))
+        if a.ndim != b.ndim or (
+            1 not in {a.size // len(a), b.size // len(b)}
+            and a.shape != b.shape
+        ):
+            raise CheckFailed(
+                f"{self._place(n)} has shape {b.shape[1:]} where the line before has {a.shape[1:]}"
+            )
+        return np.broadcast_arrays(a, b)  # type: ignore[return-value]
+
+    def _check_fine(self, group: _Group) -> None:
+        """Compare in multiprecision; where code stands beside it, in double precision."""
+        at = self._evaluator(group, MULTI)
+        before: np.ndarray | None = None
+        count = len(group.points)
+        for n, line in enumerate(self.lines):
+            exact = n not in self.code
+            sides = (
+                self._sides(at, n, count) if exact else self._coded(n, group)
+            )
+            pairs = [("=", a, b) for a, b in pairwise(sides)]
+            if before is not None and line.relation != "→":
+                pairs.insert(0, (line.relation, before, sides[0]))
+            for relation, a, b in pairs:
+                fine = a.dtype == object and b.dtype == object
+                if not fine:
+                    a, b = a.astype(float), b.astype(float)
+                tolerance = 10.0**-DIGITS if fine else TOLERANCE
+                a, b = self._same_shape(a, b, n)
+                held = _related(relation, a, b, tolerance)
+                held &= np.array(group.edge) | _finite(a) & _finite(b)
+                for index in np.flatnonzero(~held):
+                    self._fail(n, relation, a, b, group.points[index], index)
+            before = sides[-1]
+
+    def _fail(
+        self,
+        n: int,
+        relation: str,
+        a: np.ndarray,
+        b: np.ndarray,
+        point: Point,
+        index: int,
+    ) -> None:
+        left, right = (
+            verify._number(np.asarray(x[index], dtype=float)) for x in (a, b)
+        )
+        raise CheckFailed(
+            f"{self._place(n)} does not hold{verify._at(point)}: {left} is not {relation} {right}"
+        )
+
+    # --- Limits and the library -----------------------------------------------
+
+    def _check_limit(self, n: int) -> None:
+        """Measure in multiprecision how fast a limit is approached."""
+        line = self.lines[n]
+        if n - 1 in self.code or n in self.code:
+            raise CheckFailed(f"{self._place(n)} is a limit between code")
+        parameter = verify._symbol(line.parameter)
+        name = self.reading.scope.names[name_tokens(parameter)]
+        if name not in self._names(n - 1) or name in self._names(n):
+            raise CheckFailed(
+                f"{self._place(n)} is a limit in {line.parameter}, which the line before must "
+                "contain, and it must not"
+            )
+        orders: list[float] = []
+        tried = self.drawn.random[:FINE_POINTS]
+        for group in self.drawn.groups(tried):
+            for errors in self._errors(n, group):
+                order = verify._order(errors, math.isinf(line.rate))
+                if errors[-1] > verify._SMALLEST_ERROR and not (
+                    order is not None and order > line.rate / 2
+                ):
+                    raise CheckFailed(
+                        f"{self._place(n)} is not the limit in {line.parameter}: after "
+                        f"{len(errors) - 1} halvings of the distance the relative error is "
+                        f"{errors[-1]:.3g}"
+                    )
+                if order is not None:
+                    orders.append(order)
+        if len(orders) < max(1, len(tried) // 4):
+            raise CheckFailed(
+                f"{self._place(n)} leaves no error to measure a rate by"
+            )
+        observed = float(np.median(orders))
+        if not verify._rate_holds(line.rate, observed):
+            raise CheckFailed(
+                f"{self._place(n)} is approached at the rate {observed:.2f} in {line.parameter}, "
+                f"where {line.rate:g} is declared"
+            )
+
+    def _names(self, n: int) -> frozenset[str]:
+        scope = self.reading.scope
+        sides = self.formulas[n].sides
+        return frozenset().union(*(free_names(s, scope) for s in sides))
+
+    def _errors(self, n: int, group: _Group) -> list[list[float]]:
+        """Measure the relative error at distances 1, 1/2, 1/4, … for every point."""
+        count = len(group.points)
+        rows: list[np.ndarray] = []
+        for halving in range(verify._HALVINGS + 1):
+            at = self._evaluator(group, MULTI, 0.5**halving)
+            near = _flat(self._sides(at, n - 1, count)[-1])
+            limit = _flat(self._sides(at, n, count)[0])
+            scale = np.maximum(1.0, abs(limit).max(axis=1).astype(float))
+            rows.append(abs(near - limit).max(axis=1).astype(float) / scale)
+            if len(rows) > 1 and (
+                max(rows[-1].max(), rows[-2].max()) <= verify._SMALLEST_ERROR
+            ):
+                break
+        return [[float(row[k]) for row in rows] for k in range(count)]
+
+    def _check_library(self) -> None:
+        for n, formula in self.code.items():
+            called = verify._from_package(formula, "losslib")
+            if called and self.lines[n].kind != "library":
+                raise CheckFailed(
+                    f"{self._place(n)} calls {called}: say library(...)"
+                )
+            if self.lines[n].kind == "library" and not called:
+                raise CheckFailed(
+                    f"{self._place(n)} calls nothing of losslib"
+                )
+
+    # --- Showing --------------------------------------------------------------
+
+    def show(self, statement: str, label: str | None) -> None:
+        """Display the derivation, and keep its record."""
+        lines = self.lines
+        kinds = [line.kind for line in lines]
+        record = verify._record(
+            "derivation",
+            statement,
+            name=label,
+            points=len(self.drawn.random) + len(self.drawn.edge),
+            lines=[
+                {"relation": x.relation, "tex": x.tex, "reason": x.reason}
+                for x in lines
+            ],
+            detail={
+                "steps": len(lines) - 1,
+                "samplers": {
+                    name: draw.words for name, draw in self.drawn.draws.items()
+                },
+                "where": self.where,
+                "ranges": self.ranges,
+                **{kind: kinds.count(kind) for kind in _MARKS},
+            },
+        )
+        foot = self._foot()
+        block = verify._aligned(self._rows(), label)
+        beside = [*self.where, *self.ranges]
+        shown = ", ".join(f"${tex}$" for tex in beside)
+        with_ = f"where {shown}\n\n" if beside else ""
+        markdown = f"**{statement}**\n\n{block}\n\n{with_}<small>{foot}</small>\n"
+        plain = "\n".join(
+            [
+                statement,
+                self._text(),
+                *([f"  where {', '.join(beside)}"] if beside else []),
+                verify._plain(foot),
+            ]
+        )
+        verify._show(markdown, plain, record)
+
+    def _rows(self) -> list[str]:
+        rows = [f"& {self.lines[0].shown()}"]
+        for line in self.lines[1:]:
+            mark = _MARKS[line.kind][0]
+            relation = verify._MARKS[line.relation]
+            rows.append(rf"& {relation} {line.shown()} && {mark}")
+            rows += verify._rows(line.convergence())
+            rows += verify._rows(line.words())
+        return rows
+
+    def _text(self) -> str:
+        width = max(len(line.tex) for line in self.lines[1:])
+        rows = [f"      {self.lines[0].tex}"]
+        for line in self.lines[1:]:
+            words = "; ".join(
+                filter(None, [line.convergence(), line.words()])
+            )
+            rows.append(
+                f"    {line.relation} {line.tex:<{width}}    {_MARKS[line.kind][1]} "
+                f"{verify._plain(words)}".rstrip()
+            )
+        return "\n".join(rows)
+
+    def _foot(self) -> str:
+        steps = verify._count(len(self.lines) - 1, "step")
+        foot = f"✓ {steps} held {self.drawn.words()}".rstrip() + "."
+        if any(line.relation == "=" for line in self.lines):
+            foot += (
+                " Equal sides agree to 1e-9, and at ten points to 25 digits."
+            )
+        for n, nearest in self.nearest.items():
+            if nearest.gap > 0 and nearest.point:
+                place = ", ".join(
+                    f"${self.drawn.tex[k]}$ = {verify._short(v)}"
+                    for k, v in nearest.point.items()
+                )
+                foot += (
+                    f" Line {n + 1} comes nearest, to {nearest.gap:.1e}, at {place}."
+                )
+        shadowed = self._shadowed()
+        if shadowed:
+            words = ", ".join(f"${tex}$" for tex in shadowed)
+            verb = "has" if len(shadowed) == 1 else "have"
+            foot += f" Here {words} {verb} a meaning of their own."
+        return foot
+
+    def _shadowed(self) -> list[str]:
+        """Give the names that mean something else in the book."""
+        scope, below = self.reading.scope, book()
+        own = {**scope.names, **dict.fromkeys(scope.functions)}
+        return [
+            "".join(base)
+            for base in own
+            if below.declares(base) or base in {("e",), (r"\pi",)}
+        ]
+
+
+def _ordinary(number: int) -> float:
+    distances = verify._ORDINARY_DISTANCES
+    return distances[number % len(distances)]
+
+
+def _moved(line: Step, distance: float) -> float:
+    return 1 / distance if math.isinf(line.limit) else line.limit + distance
+
+
+def _flat(array: np.ndarray) -> np.ndarray:
+    return array.reshape(len(array), -1)
+
+
+def _finite(array: np.ndarray) -> np.ndarray:
+    """Tell at which points all entries are finite."""
+    return np.isfinite(_flat(array).astype(float)).all(axis=1)
+
+
+@np.errstate(all="ignore")
+def _related(
+    relation: str, a: np.ndarray, b: np.ndarray, tolerance: float
+) -> np.ndarray:
+    """Tell at which points two sides are related; of infinities only the same ones are."""
+    a, b = _flat(a), _flat(b)
+    finite = np.isfinite(a.astype(float)) & np.isfinite(b.astype(float))
+    same = (a == b).astype(bool)
+    x, y = np.where(finite, a, 0), np.where(finite, b, 0)
+    slack = tolerance * np.maximum(1, np.maximum(abs(x), abs(y)))
+    related = {
+        "=": abs(x - y) <= slack,
+        "≥": x >= y - slack,
+        "≤": x <= y + slack,
+    }[relation].astype(bool)
+    return np.asarray((same | (finite & related)).all(axis=1))
