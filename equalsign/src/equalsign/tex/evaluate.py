@@ -55,6 +55,7 @@ __all__ = ["Evaluator", "Position", "Row", "Subset", "free_names"]
 Environment = Mapping[str, Any]
 
 _MOST_TERMS = 100_000
+_HALVINGS = 6
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Evaluator:
         levels: list[int] | None = None,
     ) -> None:
         self.scope, self.values, self.field = scope, dict(values), field
-        self.cache: dict[str, Any] = {}
+        self.cache: dict[Any, Any] = {}
         self._numbers: dict[str, np.ndarray] = {}
         self._free: dict[int, frozenset[str]] = {}
         self._levels = [] if levels is None else levels
@@ -297,9 +298,22 @@ class Evaluator:
             return self._below._apply_definition(node, args, subs, {})
         definition = self._choose(node, args, subs)
         head = definition.head
-        inside = self._outside(definition, env) | dict(
+        outside = self._outside(definition, env)
+        key = None if outside or args else _key(node.name, subs)
+        if key in self.cache:
+            return self.cache[key]
+        inside = outside | dict(
             zip((*head.subs, *head.args), (*subs, *args), strict=True)
         )
+        value = self._inside(node, definition, inside)
+        if key:
+            self.cache[key] = value
+        return value
+
+    def _inside(
+        self, node: Call, definition: Definition, inside: Environment
+    ) -> Any:
+        head = definition.head
         try:
             with _Busy(self._busy, node.name, node, limit=50):
                 if head.entries:
@@ -1028,35 +1042,12 @@ class Evaluator:
         return self._all_slopes(gradient, variable, order - 1, node)
 
     def _integral(self, node: Integral, env: Environment) -> Any:
-        """Integrate by the double-exponential rule, and once more with half the step."""
+        """Integrate by the double-exponential rule, halving its step until nothing changes."""
         lower = None if node.lower is None else self.scalar(node.lower, env)
         upper = None if node.upper is None else self.scalar(node.upper, env)
-        steps = 24 if not self.field.exact else 64
-        rough = self._rule(node, env, lower, upper, steps)
-        fine = self._rule(node, env, lower, upper, 2 * steps)
-        gap = np.max(abs(ar.plain(fine - rough)) / (1 + abs(ar.plain(fine))))
-        if not gap < (1e-10 if not self.field.exact else 1e-26):
-            raise WithoutValue(
-                f"the integral is not known well enough (to {float(gap):.0e})",
-                node.place,
-            )
-        return fine
 
-    def _rule(
-        self,
-        node: Integral,
-        env: Environment,
-        lower: Any,
-        upper: Any,
-        steps: int,
-    ) -> Any:
-        reach = 3.2 if not self.field.exact else 4.8
-        h = ar.divide(self.field.number(1), self.field.number(steps))
-        half_pi = ar.divide(self.field.constant("pi"), self.field.number(2))
-        tiny = 10.0 ** -self.field.digits
-
-        def term(n: int) -> Any:
-            t = h * self.field.number(n)
+        def term(t: Any) -> Any:
+            half_pi = ar.divide(self.field.constant("pi"), self._of(2))
             s = half_pi * ar.unary("sinh", t)
             ds = half_pi * ar.unary("cosh", t)
             u, weight = _substitute(s, ds, lower, upper)
@@ -1064,16 +1055,43 @@ class Evaluator:
                 node.body, {**env, node.variable: u}
             )
 
-        result = term(0)
+        tolerance = 10.0 ** (-10 if not self.field.exact else -27)
+        h = ar.divide(self._of(1), self._of(8))
+        result = self._trapezium(term, h, 0)
+        for _ in range(_HALVINGS):
+            between = self._trapezium(term, h, 1)
+            fine = ar.divide(result + between, self._of(2))
+            gap = abs(ar.plain(fine - result)) / (1 + abs(ar.plain(fine)))
+            if (gap <= tolerance).all():
+                return fine
+            result, h = fine, ar.divide(h, self._of(2))
+        raise WithoutValue(
+            f"the integral is not known well enough (to {float(np.max(gap)):.0e})",
+            node.place,
+        )
+
+    def _of(self, value: int) -> np.ndarray:
+        return self.field.number(value)
+
+    def _trapezium(
+        self, term: Callable[[Any], Any], h: Any, half: int
+    ) -> Any:
+        """Add up terms at distance `h`, from 0 or from half of `h` outwards, while they count."""
+        reach = 3.2 if not self.field.exact else 4.8
+        tiny = 10.0**-self.field.digits
+        shift = ar.divide(h * self._of(half), self._of(2))
+        result = term(shift)
         for way in (1, -1):
             last = result
             ended = np.zeros(1, dtype=bool)
-            for n in range(1, int(reach * steps) + 1):
-                new = term(way * n)
+            for n in range(1, int(reach / float(h[0])) + 2):
+                new = term(h * self._of(way * n) + shift)
                 size = abs(ar.plain(new))
+                whole = abs(ar.plain(result))
                 lost = ~((size < np.inf).astype(bool))
-                small = abs(ar.plain(last)) <= tiny * abs(ar.plain(result))
-                ended = ended | (lost & small.astype(bool))
+                lost &= (abs(ar.plain(last)) <= tiny * whole).astype(bool)
+                nothing = (size <= tiny**4 * whole) & (whole > 0)
+                ended = ended | lost | nothing.astype(bool)
                 if ended.all():
                     break
                 new = ar.where(ended, self._constant_like(size, 0), new)
@@ -1149,6 +1167,13 @@ def _whole(value: Any, node: Node) -> np.ndarray:
     if not (rounded == ar.plain(value).ravel()).all():
         raise WithoutValue("a whole number is needed here", node.place)
     return rounded.reshape(ar.plain(value).shape)
+
+
+def _key(name: str, subs: Sequence[Any]) -> tuple[str, ...] | None:
+    """Tell entries of a family apart, if their indices are the same at all points."""
+    if all(isinstance(sub, Position) and len(sub.at) == 1 for sub in subs):
+        return (name, *(str(sub.at[0]) for sub in subs))
+    return None
 
 
 def _widen(array: Any, axes: int) -> Any:
