@@ -52,6 +52,7 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     ("x", 3, {}),
     (r"2\pi", 2 * math.pi, {}),
     ("e^x", E**3, {}),
+    ("2e", 2 * E, {}),
     (r"w_+", 7, {"where": ["w_+=7"]}),
     (r"k^*+1", 6, {"where": ["k^*=5"]}),
     (r"y'-y", 1, {"where": ["y'=5"]}),
@@ -165,7 +166,7 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"g_y(x)", 7, {"where": ["g_y(u)=u+y"]}),
     (r"m_k", [2, 4, 8], {"where": [r"m_k=2z_k"]}),
     (r"\langle m,v\rangle", 24, {"where": [r"m_k=2z_k"]}),
-    (r"E_x-E_2", 3, {"where": [r"E_m=\sum_{j=1}^mj"]}),
+    (r"E_x-E_{x-1}", 3, {"where": [r"E_m=\sum_{j=1}^mj"]}),
     (r"\sum_iA_i", [5, 7, 9], {}),
     (r"f_k(x)", [4, 5, 7], {"where": ["f_k(u)=z_k+u"]}),
     (r"N_k", [1, 1, 2], {"where": [r"N_k=\sum_i[l_i=k]"]}),
@@ -211,7 +212,7 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"H(\tfrac12)", LN2, {}),
     (r"H(p,(\tfrac14,\tfrac14,\tfrac12))", 1.75 * LN2, {}),
     (r"\mathrm{KL}(p\,\|\,(\tfrac14,\tfrac14,\tfrac12))", 0.25 * LN2, {}),
-    (r"\mathrm{KL}(\tfrac12\,\Vert\,\tfrac14)", LN2 - 0.5 * math.log(1.5), {}),
+    (r"\mathrm{KL}(\tfrac12\,\Vert\,\tfrac14)", 0.5 * LN2 - 0.5 * math.log(1.5), {}),
     (r"\mathrm{KL}((1,0)\,\|\,(\tfrac12,\tfrac12))", LN2, {}),
     (r"\mathcal N(x;y,1)", math.exp(-0.5) / math.sqrt(2 * math.pi), {}),
     (r"\Phi(0)", 0.5, {}),
@@ -236,15 +237,9 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"\frac{\partial^2}{\partial x\partial y}\bigl(x^2y^3\bigr)", 288, {}),
     (r"\frac{d}{dx}\bigl(x\,\frac{d}{dx}x^2\bigr)", 12, {}),
     (r"\frac{d}{dx}\bigl(x\,\frac{d}{dy}(xy)\bigr)", 6, {}),
-    (r"\frac{\partial\ell}{\partial z_j}", [4, 4, 8],
-     {"where": [r"\ell=(z_1)^2+4(z_k)_2", "z_1=1"], "lines": [
-         r"\frac{\partial\ell}{\partial z_j}"], "skip": True}),
     (r"\frac{\partial\ell}{\partial z_j}", [2, 4, 8],
      {"where": [r"\ell=\sum_kz_k^2"]}),
     (r"\frac{\partial\ell}{\partial z_t}", 4, {"where": [r"\ell=\sum_kz_k^2"]}),
-    (r"\frac{\partial\ell}{\partial u_j}", [2, 5, 17],
-     {"where": [r"u_k=z_k^2", r"\ell=\sum_ku_k^2/2+u_1", "u_1=1"],
-      "skip": True}),
     (r"\frac{\partial\ell}{\partial u_j}", [1, 4, 16],
      {"where": [r"u_k=z_k^2", r"\ell=\tfrac12\sum_ku_k^2"]}),
     (r"\frac{\partial^2\ell}{\partial z_i\partial z_j}",
@@ -265,7 +260,6 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"\int_{-\infty}^0e^{u}\,du", 1, {}),
     (r"\int_0^1\frac1{\sqrt u}\,du", 2, {}),
 ]  # fmt: skip
-ROWS = [row for row in TABLE if not row[2].get("skip")]
 
 
 def _values(field: Field, drop: Any = ()) -> dict[str, Any]:
@@ -307,7 +301,7 @@ def expected(row: tuple[str, Any, dict[str, Any]]) -> Any:
 
 
 @pytest.mark.parametrize("field", [DOUBLE, MULTI], ids=["double", "multi"])
-@pytest.mark.parametrize("row", ROWS, ids=lambda r: r[0])
+@pytest.mark.parametrize("row", TABLE, ids=lambda r: r[0])
 def test_value_by_hand(row, field):
     tex, value, needs = row
     got = run(tex, field, **needs)
@@ -351,43 +345,42 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
     (r"f", NotInGrammar, "", {"where": ["f(u)=u"]}),
     (r"f(x,y,x)", NotInGrammar, "", {"where": ["f(a,b)=a+b"]}),
     (r"\frac{d^2}{dx}x", NotInGrammar, "x", {}),
-    (r"a", NotInGrammar, "b", {"where": ["a=b", "b=a"], "at": "run"}),
+    (r"a", NotInGrammar, "", {"where": ["a=b", "b=a"]}),
     (r"\beta x", UnknownName, r"\beta x", {}),
     (r"z_1", UnknownName, "1", {}),
     (r"q(x)", UnknownName, "q(x)", {}),
-    (r"x_\gamma", UnknownName, "", {"at": "run", "any": True}),
+    (r"x_\gamma", UnknownName, "", {"any": True}),
     (r"a", AmbiguousName, "", {"where": ["a=1", "a=2"]}),
     (r"x(y)", AmbiguousName, "", {"where": ["x(u)=u"]}),
     (r"\sigma(x)", AmbiguousName, r"\sigma(x)", {"where": [r"\sigma=2"]}),
     (r"\sum_tz_t", AmbiguousName, "t", {}),
     (r"\nabla x", AmbiguousName, r"\nabla x", {}),
     (r"\frac d{dx}x", AmbiguousName, r"\frac d{dx}x", {"where": ["d=1"]}),
-    (r"\sum_kx", AmbiguousRange, r"\sum_kx", {"at": "run"}),
+    (r"\sum_kx", AmbiguousRange, r"\sum_kx", {}),
     (r"\sum_kz_kq_k", AmbiguousRange, "",
-     {"where": ["q=(1,2)"], "at": "run"}),
+     {"where": ["q=(1,2)"]}),
     (r"\mathbb E[x]", AmbiguousRange, r"\mathbb E[x]", {}),
     (r"\sum_{t\ne t}x", AmbiguousRange, r"t\ne t", {}),
-    (r"z+x", ShapeMismatch, "x", {"at": "run"}),
-    (r"zv", ShapeMismatch, "v", {"at": "run"}),
-    (r"Av^\top", ShapeMismatch, "", {"at": "run"}),
-    (r"\langle A,z\rangle", ShapeMismatch, "", {"at": "run"}),
-    (r"x+T", ShapeMismatch, "T", {"at": "run"}),
-    (r"A_k", ShapeMismatch, "", {"at": "run", "ok": True}),
-    (r"x_t", ShapeMismatch, "", {"at": "run"}),
-    (r"\sigma(T)", ShapeMismatch, "", {"at": "run"}),
-    (r"z_x+z_y", WithoutValue, "y", {"at": "run"}),
-    (r"\binom{x}{1/2}", WithoutValue, "", {"at": "run"}),
-    (r"\sum_{j=1}^\infty1", WithoutValue, "", {"at": "run", "slow": True}),
-    (r"\int_0^1\frac1u\,du", WithoutValue, "", {"at": "run"}),
-    (r"x,\quad x>y", WithoutValue, "", {"at": "run"}),
+    (r"z+x", ShapeMismatch, "x", {}),
+    (r"zv", ShapeMismatch, "v", {}),
+    (r"Av^\top", ShapeMismatch, "", {}),
+    (r"\langle A,z\rangle", ShapeMismatch, "", {}),
+    (r"x+T", ShapeMismatch, "T", {}),
+    (r"x_t", ShapeMismatch, "", {}),
+    (r"\sigma(T)", ShapeMismatch, "", {}),
+    (r"z_x+z_y", WithoutValue, "y", {}),
+    (r"\binom{x}{1/2}", WithoutValue, "", {}),
+    (r"\sum_{j=1}^\infty1", WithoutValue, "", {}),
+    (r"\int_0^1\frac1u\,du", WithoutValue, "", {}),
+    (r"x,\quad x>y", WithoutValue, "", {}),
     (r"x,\quad y\propto x", NotInGrammar, r"\propto x", {}),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("tex", "error", "at", "needs"),
-    [row for row in REFUSED if not {"ok", "slow"} & set(row[3])],
-    ids=[r[0] for r in REFUSED if not {"ok", "slow"} & set(r[3])],
+    REFUSED,
+    ids=[row[0] for row in REFUSED],
 )
 def test_is_refused_with_a_caret_under_the_place(tex, error, at, needs):
     with pytest.raises(error) as caught:
@@ -454,9 +447,10 @@ def test_a_line_may_define_what_it_needs():
 
 
 def test_a_new_name_on_the_left_is_introduced():
-    reading = _reading(r"\Delta(u)=u^2+x", r"\Delta(y)")
-    at = reading.evaluator(_values(DOUBLE) | {"u": np.array([2.0])})
-    assert reading.evaluate(at, reading.formulas[1])[0][0] == 19
+    reading = _reading(r"\Delta(y)=y^2+x", r"\Delta(x)")
+    at = reading.evaluator(_values(DOUBLE))
+    values = [reading.evaluate(at, f)[0][0] for f in reading.formulas]
+    assert values == [19, 12]
 
 
 def test_a_free_index_is_claimed_for_every_value():
@@ -491,7 +485,7 @@ def test_many_points_are_each_point(points):
     tex = r"x^2y-\max(x,y)+[x<y]\sin(xy)"
     together = at_points(tex, x=[x for x, _ in points], y=[y for _, y in points])
     alone = [at_points(tex, x=[x], y=[y])[0] for x, y in points]
-    assert together.tolist() == alone
+    np.testing.assert_allclose(together, alone, rtol=1e-14, atol=1e-14)
 
 
 @given(vectors)
@@ -557,7 +551,7 @@ def test_there_are_two_to_the_n_subsets(n):
 
 def _all_hold() -> bool:
     """Whether every row of the table still has its value."""
-    for row in ROWS:
+    for row in TABLE:
         want = np.asarray(expected(row), dtype=float)
         try:
             got = run(row[0], **row[2])

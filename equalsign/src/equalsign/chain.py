@@ -508,6 +508,7 @@ class _Run:
                     raise CheckFailed(
                         f"{self._place(n)} is the same formula as line {earlier + 1}"
                     )
+        self._check_definitions()
         for a, b in pairwise(self.formulas):
             if b != a + 1:
                 continue
@@ -523,18 +524,20 @@ class _Run:
                 raise CheckFailed(
                     f"{self._place(b)} does more than write out a definition: say equals"
                 )
-        self._check_definitions()
 
     def _check_definitions(self) -> None:
+        """Refuse a definition that is a line itself, unless a step says so."""
+        said = {
+            m
+            for n, line in enumerate(self.lines)
+            if line.kind == "by_definition"
+            for m in (n - 1, n)
+        }
         for definition in self.reading.definitions:
             if definition.tex not in self.where:
                 continue
             for n, formula in self.formulas.items():
-                if (
-                    definition.body in formula.sides
-                    and self.lines[n].kind != "by_definition"
-                    and n > 0
-                ):
+                if n and n not in said and definition.body in formula.sides:
                     raise CheckFailed(
                         f"the definition {definition.tex} is line {n + 1} itself"
                     )
@@ -665,19 +668,21 @@ class _Run:
     def _same_shape(
         self, a: np.ndarray, b: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A line without a free index holds for each value of the other's."""
-        if a.ndim == 1 and n - 1 not in self.code:
+        """A number without a free index is meant for each value of the other line's."""
+        free = {
+            m: self.formulas[m].free if m in self.formulas else ()
+            for m in (n - 1, n)
+        }
+        if free[n] and not free[n - 1] and a.ndim == 1:
             a = a.reshape(len(a), *[1] * (b.ndim - 1))
-        if b.ndim == 1 and n not in self.code:
+        elif free[n - 1] and not free[n] and b.ndim == 1:
             b = b.reshape(len(b), *[1] * (a.ndim - 1))
-        if a.ndim != b.ndim or (
-            1 not in {a.size // len(a), b.size // len(b)}
-            and a.shape != b.shape
-        ):
+        elif a.shape != b.shape:
             raise CheckFailed(
                 f"{self._place(n)} has shape {b.shape[1:]} where the line before has {a.shape[1:]}"
             )
-        return np.broadcast_arrays(a, b)  # type: ignore[return-value]
+        left, right = np.broadcast_arrays(a, b)
+        return left, right
 
     def _check_fine(self, group: _Group) -> None:
         """Compare in multiprecision; where code stands beside it, in double precision."""
@@ -876,8 +881,12 @@ class _Run:
         shadowed = self._shadowed()
         if shadowed:
             words = ", ".join(f"${tex}$" for tex in shadowed)
-            verb = "has" if len(shadowed) == 1 else "have"
-            foot += f" Here {words} {verb} a meaning of their own."
+            own = (
+                "has a meaning of its own"
+                if len(shadowed) == 1
+                else "have meanings of their own"
+            )
+            foot += f" Here {words} {own}."
         return foot
 
     def _shadowed(self) -> list[str]:

@@ -142,6 +142,8 @@ def _parts(array: Any, level: int) -> tuple[Any, Any]:
 def _zeros(array: Any) -> Any:
     if isinstance(array, Dual):
         return linear(_zeros, array)
+    if isinstance(array, int):
+        return 0
     zeros = np.zeros_like(array)
     return zeros if array.dtype != object else MULTI.array(zeros)
 

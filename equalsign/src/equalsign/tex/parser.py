@@ -368,6 +368,8 @@ class Parser:
             return self.parenthesis()
         if text == "[":
             return self.square()
+        if text == r"\{":
+            return self.collection()
         if text in {"|", r"\|"}:
             return self.bars()
         if text in _BRACKETS:
@@ -727,6 +729,12 @@ class Parser:
             if self.accept("^"):
                 times = int(self.take())
             result += [variable] * times
+        result = [
+            Index(Name(v.name, place=v.place), v.subs, place=v.place)
+            if isinstance(v, Call) and not v.args
+            else v
+            for v in result
+        ]
         for variable in result:
             base = variable.base if isinstance(variable, Index) else variable
             if not isinstance(base, Name):
