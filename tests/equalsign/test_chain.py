@@ -59,7 +59,10 @@ def test_a_whole_derivation(capsys):
             by=lambda z, t: np.log(np.exp(z).sum()) - z[t],
         ),
         library(lambda z, t: logsumexp(z) - z[t], "agrees"),
-        where=[r"\hat y_k=\frac{e^{z_k}}{\sum_je^{z_j}}", r"y=\mathrm{onehot}(t)"],
+        where=[
+            r"\hat y_k=\frac{e^{z_k}}{\sum_je^{z_j}}",
+            r"y=\mathrm{onehot}(t)",
+        ],
         n=integer(2, 9),
         z=logits("n"),
         t=label("n"),
@@ -73,8 +76,16 @@ def test_a_whole_derivation(capsys):
     assert "n an integer from 2 to 9; z n logits (normal, sd 2)" in out
     assert "to 25 digits" in out
     detail = record()["detail"]
-    counts = {k: detail[k] for k in ("from_tex", "by_code", "by_definition", "library")}
-    assert counts == {"from_tex": 3, "by_code": 1, "by_definition": 1, "library": 1}
+    counts = {
+        k: detail[k]
+        for k in ("from_tex", "by_code", "by_definition", "library")
+    }
+    assert counts == {
+        "from_tex": 3,
+        "by_code": 1,
+        "by_definition": 1,
+        "library": 1,
+    }
     assert record()["label"] == "eq-ce"
 
 
@@ -144,7 +155,11 @@ def test_sets_are_drawn():
 
 def test_sums_to_one_hold_to_all_digits():
     derivation(
-        "Shares", r"\sum_kp_k", equals("1"), n=integer(2, 9), p=distribution("n")
+        "Shares",
+        r"\sum_kp_k",
+        equals("1"),
+        n=integer(2, 9),
+        p=distribution("n"),
     )
 
 
@@ -221,9 +236,7 @@ def test_names_that_python_cannot_spell(capsys):
 
 
 def test_the_foot_names_what_is_shadowed(capsys):
-    derivation(
-        "A prior", r"\pi(1-\pi)", equals(r"\pi-\pi^2"), pi=unit()
-    )
+    derivation("A prior", r"\pi(1-\pi)", equals(r"\pi-\pi^2"), pi=unit())
     out = capsys.readouterr().out
     assert r"Here \pi has a meaning of its own" in out
 
@@ -240,7 +253,8 @@ def test_a_first_line_by_code(capsys):
     [
         ("nothing is derived", "x", [], {}),
         ("same formula as line 1", "x+1", [equals(r"\bigl(x+1\bigr)")], {}),
-        ("say by_definition", "a", [equals("x^2")], {"where": ["a=x^2"]}),
+        ("say by_definition", "a+1", [equals("x^2+1")],
+         {"where": ["a=x^2"]}),
         ("more than write out", "x+x", [by_definition("2x")], {}),
         ("is line 2 itself", "x+x", [equals("2x"), equals("a")],
          {"where": ["a=2x"]}),

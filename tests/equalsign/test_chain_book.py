@@ -89,7 +89,10 @@ def as_call(frozen: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     needs = NEEDS.get(frozen["label"], {})
     first = frozen["points"][0]["at"]
     tex = {key: name for name, key in needs.get("names", {}).items()}
-    where, ranges = list(needs.get("where", [])), list(needs.get("ranges", []))
+    where, ranges = (
+        list(needs.get("where", [])),
+        list(needs.get("ranges", [])),
+    )
     coded = {of.split(":")[0] for kind in ("subsets", "bits")
              for of in needs.get(kind, {}).values()}  # fmt: skip
     draws: dict[str, Draw] = {}

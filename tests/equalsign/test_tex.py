@@ -303,7 +303,7 @@ def expected(row: tuple[str, Any, dict[str, Any]]) -> Any:
 @pytest.mark.parametrize("field", [DOUBLE, MULTI], ids=["double", "multi"])
 @pytest.mark.parametrize("row", TABLE, ids=lambda r: r[0])
 def test_value_by_hand(row, field):
-    tex, value, needs = row
+    tex, _, needs = row
     got = run(tex, field, **needs)
     want = np.asarray(expected(row), dtype=float)
     assert got.shape == want.shape or want.shape == (1,)
@@ -475,7 +475,9 @@ def at_points(tex: str, field: Field = DOUBLE, **values: Any) -> Any:
     }
     reading = read([tex], names=list(arrays))
     return np.asarray(
-        reading.evaluate(reading.evaluator(arrays, field), reading.formulas[0])[0],
+        reading.evaluate(
+            reading.evaluator(arrays, field), reading.formulas[0]
+        )[0],
         dtype=float,
     )
 
@@ -483,7 +485,9 @@ def at_points(tex: str, field: Field = DOUBLE, **values: Any) -> Any:
 @given(st.lists(st.tuples(numbers, numbers), min_size=1, max_size=4))
 def test_many_points_are_each_point(points):
     tex = r"x^2y-\max(x,y)+[x<y]\sin(xy)"
-    together = at_points(tex, x=[x for x, _ in points], y=[y for _, y in points])
+    together = at_points(
+        tex, x=[x for x, _ in points], y=[y for _, y in points]
+    )
     alone = [at_points(tex, x=[x], y=[y])[0] for x, y in points]
     np.testing.assert_allclose(together, alone, rtol=1e-14, atol=1e-14)
 
@@ -503,7 +507,9 @@ def test_a_derivative_is_the_limit_of_differences(z):
     for k in range(len(z)):
         step = np.zeros(len(z))
         step[k] = 1e-5
-        up, down = (at_points(inside, z=[np.array(z) + s]) for s in (step, -step))
+        up, down = (
+            at_points(inside, z=[np.array(z) + s]) for s in (step, -step)
+        )
         assert abs((up - down)[0] / 2e-5 - slope[k]) < 1e-6
 
 
@@ -528,7 +534,9 @@ def test_the_slope_of_every_function(tex, x):
 
 @given(vectors, st.data())
 def test_a_condition_splits_a_sum(z, data):
-    mask = data.draw(st.lists(st.booleans(), min_size=len(z), max_size=len(z)))
+    mask = data.draw(
+        st.lists(st.booleans(), min_size=len(z), max_size=len(z))
+    )
     values = {"z": np.array([z]), "T": Subset(np.array([mask]))}
     reading = read(
         [r"\sum_{k\in T}z_k+\sum_{k\notin T}z_k", r"\sum_kz_k"],
@@ -616,7 +624,9 @@ METHODS: dict[str, Any] = {
     "_choose": lambda f, s, n, a, b: s.scope.definitions[n.name][0],
     "tensor": lambda f, s, n, i, e: f(s, n, tuple(reversed(i)), e),
     "_collection": lambda f, s, n, e: f(s, n, e)[:-1],
-    "_name": lambda f, s, n, e: s.field.number(1) if n.name == "y" else f(s, n, e),
+    "_name": lambda f, s, n, e: (
+        s.field.number(1) if n.name == "y" else f(s, n, e)
+    ),
 }
 
 

@@ -48,19 +48,19 @@ MENDED = {
 def test_what_is_left_and_what_is_mended():
     assert LINES - CODE == 498
     assert len(LEFT) == 20
-    assert MENDED == {
-        "eq-map-gaussian 1",
+    assert sorted(MENDED) == [
+        "eq-ang-chebyshev 1",
+        "eq-ang-chebyshev 3",
+        "eq-ang-handicap 3",
         "eq-logits-sigmoid 1",
+        "eq-map-gaussian 1",
+        "eq-mg-multilabel 1",
+        "eq-mg-multilabel 2",
         "eq-ml-effective 3",
         "eq-reverse-ce 1",
         "eq-reverse-ce 2",
         "eq-reverse-ce 3",
-        "eq-mg-multilabel 1",
-        "eq-mg-multilabel 2",
-        "eq-ang-handicap 3",
-        "eq-ang-chebyshev 1",
-        "eq-ang-chebyshev 3",
-    }
+    ]
     assert set(NEEDS) <= {d["label"] for d in DERIVATIONS}
 
 
@@ -76,12 +76,16 @@ def _check(derivation: dict[str, Any], field: Field) -> None:
                 assert agree(value, expected, 1e-9), (number, formula.tex)
 
 
-@pytest.mark.parametrize("derivation", DERIVATIONS, ids=lambda d: d["label"])
+@pytest.mark.parametrize(
+    "derivation", DERIVATIONS, ids=lambda d: d["label"]
+)
 def test_double_precision(derivation):
     _check(derivation, DOUBLE)
 
 
-@pytest.mark.parametrize("derivation", DERIVATIONS, ids=lambda d: d["label"])
+@pytest.mark.parametrize(
+    "derivation", DERIVATIONS, ids=lambda d: d["label"]
+)
 def test_multiprecision(derivation):
     _check(derivation, MULTI)
 
@@ -152,7 +156,9 @@ def _changed(node: Node, names: list[str]) -> Iterator[tuple[str, Node]]:
         case Add(terms):
             for n, term in enumerate(terms):
                 flipped = (
-                    term.term if isinstance(term, Negative) else Negative(term)
+                    term.term
+                    if isinstance(term, Negative)
+                    else Negative(term)
                 )
                 changed = (*terms[:n], flipped, *terms[n + 1 :])
                 yield "sign", replace(node, terms=changed)
@@ -178,7 +184,9 @@ def _changed(node: Node, names: list[str]) -> Iterator[tuple[str, Node]]:
         if node.kind in _SWAPS:
             yield "operator", replace(node, kind=_SWAPS[node.kind])
         if node.condition is not None:
-            used = {n.name for n in walk(node.condition) if isinstance(n, Name)}
+            used = {
+                n.name for n in walk(node.condition) if isinstance(n, Name)
+            }
             body = {n.name for n in walk(node.body) if isinstance(n, Name)}
             if used & set(node.indices) <= body:
                 yield "condition", replace(node, condition=None)

@@ -22,9 +22,8 @@ DERIVATIONS: list[dict[str, Any]] = json.loads(
 NEEDS: dict[str, Any] = tomllib.loads(
     (HERE / "tex-needs.toml").read_text(encoding="utf-8")
 )
-_GREEK = frozenset(
-    "alpha beta gamma delta eta theta kappa lambda mu pi rho sigma tau phi"
-    .split()
+_GREEK = re.compile(
+    "alpha|beta|gamma|delta|eta|theta|kappa|lambda|mu|pi|rho|sigma|tau|phi"
 )
 _ALIASES = {
     "epsilon": r"\varepsilon",
@@ -37,7 +36,9 @@ _ALIASES = {
 
 def tex_name(key: str) -> str:
     """Give the TeX of the name of a draw."""
-    return _ALIASES.get(key) or (rf"\{key}" if key in _GREEK else key)
+    return _ALIASES.get(key) or (
+        rf"\{key}" if _GREEK.fullmatch(key) else key
+    )
 
 
 @dataclass
@@ -73,9 +74,7 @@ def bits(code: int, size: int) -> list[int]:
     return [code >> k & 1 for k in range(size)]
 
 
-def cases(
-    derivation: dict[str, Any], field: Field = DOUBLE
-) -> list[Case]:
+def cases(derivation: dict[str, Any], field: Field = DOUBLE) -> list[Case]:
     """Prepare a frozen derivation: one case, or one a point where sizes differ."""
     points = derivation["points"]
     if "among" in NEEDS.get(derivation["label"], {}):
@@ -116,7 +115,9 @@ def case(
         )
     for name, of in needs.get("bits", {}).items():
         key, size = of.split(":")
-        values[name] = field.array([bits(m, int(size)) for m in by_key[key]])
+        values[name] = field.array(
+            [bits(m, int(size)) for m in by_key[key]]
+        )
     for name, at in needs.get("at", {}).items():
         size = needs.get("among", {}).get(name)
         values[name] = Position(

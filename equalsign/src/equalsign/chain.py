@@ -295,7 +295,9 @@ class _Drawn:
             group.edge.append(id(point) in edges)
         return list(groups.values())
 
-    def values(self, points: Sequence[Point], field_: Field) -> dict[str, Any]:
+    def values(
+        self, points: Sequence[Point], field_: Field
+    ) -> dict[str, Any]:
         """Give what formulas use, by TeX name."""
         return {
             self.tex[name]: draw.values(
@@ -421,7 +423,9 @@ def derivation(
     """
     with verify._about(statement):
         lines = [
-            Step("", first, kind="by_code" if start else "from_tex", by=start),
+            Step(
+                "", first, kind="by_code" if start else "from_tex", by=start
+            ),
             *steps,
         ]
         tex = {
@@ -480,7 +484,9 @@ class _Run:
                 )
 
     def _read(self) -> Reading:
-        numbers = [n for n, line in enumerate(self.lines) if line.by is None]
+        numbers = [
+            n for n, line in enumerate(self.lines) if line.by is None
+        ]
         parameters = [
             verify._symbol(line.parameter)
             for line in self.lines
@@ -557,12 +563,15 @@ class _Run:
         sizes = {s for d in self.drawn.draws.values() for s in d.names}
         for name in self.drawn.draws:
             tokens = name_tokens(self.drawn.tex[name])
-            if scope.names[tokens] not in used and name not in coded | sizes:
+            if (
+                scope.names[tokens] not in used
+                and name not in coded | sizes
+            ):
                 raise CheckFailed(
                     f"{name} is drawn, but nothing in this check uses it"
                 )
-        for n, formula in self.code.items():
-            unknown = set(formula.names) - set(self.drawn.draws)
+        for n, code in self.code.items():
+            unknown = set(code.names) - set(self.drawn.draws)
             unknown -= {line.parameter for line in self.lines[n:]}
             if unknown:
                 raise CheckFailed(
@@ -609,7 +618,8 @@ class _Run:
         except TexError as error:
             raise CheckFailed(f"{self._place(n)} {error}") from error
         return [
-            np.broadcast_to(side, (count, *side.shape[1:])) for side in found
+            np.broadcast_to(side, (count, *side.shape[1:]))
+            for side in found
         ]
 
     def _coded(self, n: int, group: _Group) -> list[np.ndarray]:
@@ -668,7 +678,7 @@ class _Run:
     def _same_shape(
         self, a: np.ndarray, b: np.ndarray, n: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A number without a free index is meant for each value of the other line's."""
+        """Let a number without a free index stand for each value of the other line's."""
         free = {
             m: self.formulas[m].free if m in self.formulas else ()
             for m in (n - 1, n)
@@ -692,7 +702,9 @@ class _Run:
         for n, line in enumerate(self.lines):
             exact = n not in self.code
             sides = (
-                self._sides(at, n, count) if exact else self._coded(n, group)
+                self._sides(at, n, count)
+                if exact
+                else self._coded(n, group)
             )
             pairs = [("=", a, b) for a, b in pairwise(sides)]
             if before is not None and line.relation != "→":
@@ -705,8 +717,10 @@ class _Run:
                 a, b = self._same_shape(a, b, n)
                 held = _related(relation, a, b, tolerance)
                 held &= np.array(group.edge) | _finite(a) & _finite(b)
-                for index in np.flatnonzero(~held):
-                    self._fail(n, relation, a, b, group.points[index], index)
+                for index in np.flatnonzero(~held).tolist():
+                    self._fail(
+                        n, relation, a, b, group.points[index], index
+                    )
             before = sides[-1]
 
     def _fail(
@@ -719,7 +733,8 @@ class _Run:
         index: int,
     ) -> None:
         left, right = (
-            verify._number(np.asarray(x[index], dtype=float)) for x in (a, b)
+            verify._number(np.asarray(x[index], dtype=float))
+            for x in (a, b)
         )
         raise CheckFailed(
             f"{self._place(n)} does not hold{verify._at(point)}: {left} is not {relation} {right}"
@@ -781,7 +796,8 @@ class _Run:
             scale = np.maximum(1.0, abs(limit).max(axis=1).astype(float))
             rows.append(abs(near - limit).max(axis=1).astype(float) / scale)
             if len(rows) > 1 and (
-                max(rows[-1].max(), rows[-2].max()) <= verify._SMALLEST_ERROR
+                max(rows[-1].max(), rows[-2].max())
+                <= verify._SMALLEST_ERROR
             ):
                 break
         return [[float(row[k]) for row in rows] for k in range(count)]
@@ -816,7 +832,8 @@ class _Run:
             detail={
                 "steps": len(lines) - 1,
                 "samplers": {
-                    name: draw.words for name, draw in self.drawn.draws.items()
+                    name: draw.words
+                    for name, draw in self.drawn.draws.items()
                 },
                 "where": self.where,
                 "ranges": self.ranges,
@@ -828,7 +845,9 @@ class _Run:
         beside = [*self.where, *self.ranges]
         shown = ", ".join(f"${tex}$" for tex in beside)
         with_ = f"where {shown}\n\n" if beside else ""
-        markdown = f"**{statement}**\n\n{block}\n\n{with_}<small>{foot}</small>\n"
+        markdown = (
+            f"**{statement}**\n\n{block}\n\n{with_}<small>{foot}</small>\n"
+        )
         plain = "\n".join(
             [
                 statement,
@@ -866,18 +885,14 @@ class _Run:
         steps = verify._count(len(self.lines) - 1, "step")
         foot = f"✓ {steps} held {self.drawn.words()}".rstrip() + "."
         if any(line.relation == "=" for line in self.lines):
-            foot += (
-                " Equal sides agree to 1e-9, and at ten points to 25 digits."
-            )
+            foot += " Equal sides agree to 1e-9, and at ten points to 25 digits."
         for n, nearest in self.nearest.items():
             if nearest.gap > 0 and nearest.point:
                 place = ", ".join(
                     f"${self.drawn.tex[k]}$ = {verify._short(v)}"
                     for k, v in nearest.point.items()
                 )
-                foot += (
-                    f" Line {n + 1} comes nearest, to {nearest.gap:.1e}, at {place}."
-                )
+                foot += f" Line {n + 1} comes nearest, to {nearest.gap:.1e}, at {place}."
         shadowed = self._shadowed()
         if shadowed:
             words = ", ".join(f"${tex}$" for tex in shadowed)
@@ -915,7 +930,8 @@ def _flat(array: np.ndarray) -> np.ndarray:
 
 def _finite(array: np.ndarray) -> np.ndarray:
     """Tell at which points all entries are finite."""
-    return np.isfinite(_flat(array).astype(float)).all(axis=1)
+    finite = np.isfinite(_flat(array).astype(float))
+    return np.asarray(finite.all(axis=1))
 
 
 @np.errstate(all="ignore")

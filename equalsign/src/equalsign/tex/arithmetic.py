@@ -86,17 +86,19 @@ class Dual:
         self.level, self.value, self.slope = level, value, slope
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Any:
+        """The length of every axis."""
         return self.value.shape
 
     @property
-    def ndim(self) -> int:
+    def ndim(self) -> Any:
+        """The number of axes."""
         return self.value.ndim
 
-    def __getitem__(self, key: Any) -> Dual:
+    def __getitem__(self, key: Any) -> Any:
         return linear(lambda x: x[key], self)
 
-    def __neg__(self) -> Dual:
+    def __neg__(self) -> Any:
         return linear(lambda x: -x, self)
 
     def __add__(self, other: Any) -> Any:
@@ -123,14 +125,12 @@ def linear(function: Callable[..., Any], *arrays: Any) -> Any:
     level = max((a.level for a in arrays if isinstance(a, Dual)), default=0)
     if not level:
         return function(*arrays)
-    values, slopes = zip(*(_parts(a, level) for a in arrays), strict=True)
+    parts = [_parts(array, level) for array in arrays]
+    values = [value for value, _ in parts]
     slopes = [
-        _zeros(value) if slope is None else slope
-        for value, slope in zip(values, slopes, strict=True)
+        _zeros(value) if slope is None else slope for value, slope in parts
     ]
-    return Dual(
-        level, linear(function, *values), linear(function, *slopes)
-    )
+    return Dual(level, linear(function, *values), linear(function, *slopes))
 
 
 def _parts(array: Any, level: int) -> tuple[Any, Any]:
@@ -155,15 +155,24 @@ def _through(
     partials: Callable[[Any, Any, Any], tuple[Any, Any]],
 ) -> Any:
     """Apply a function of two arrays, with its partial derivatives."""
-    level = max(a.level if isinstance(a, Dual) else 0, getattr(b, "level", 0))
+    level = max(
+        a.level if isinstance(a, Dual) else 0, getattr(b, "level", 0)
+    )
     if not level:
         return function(a, b)
     (x, dx), (y, dy) = _parts(a, level), _parts(b, level)
     value = _through(function, x, y, partials)
     by_x, by_y = partials(x, y, value)
-    slopes = [d * by() if callable(by) else d * by
-              for d, by in ((dx, by_x), (dy, by_y)) if d is not None]
-    return Dual(level, value, slopes[0] if len(slopes) == 1 else slopes[0] + slopes[1])
+    slopes = [
+        d * by() if callable(by) else d * by
+        for d, by in ((dx, by_x), (dy, by_y))
+        if d is not None
+    ]
+    return Dual(
+        level,
+        value,
+        slopes[0] if len(slopes) == 1 else slopes[0] + slopes[1],
+    )
 
 
 def plain(array: Any) -> Any:
@@ -346,9 +355,7 @@ def total(array: Any, axis: int) -> Any:
 def contract(a: Any, b: Any) -> Any:
     """Sum products over the last axis of `a` and the first own axis of `b`."""
     left = linear(lambda x: x[(..., *[None] * (rank(b) - 1))], a)
-    right = linear(
-        lambda x: x[(slice(None), *[None] * (rank(a) - 1))], b
-    )
+    right = linear(lambda x: x[(slice(None), *[None] * (rank(a) - 1))], b)
     return total(left * right, rank(a))
 
 
@@ -359,7 +366,8 @@ def stack(arrays: Sequence[Any]) -> Any:
 
     def join(*parts: np.ndarray) -> np.ndarray:
         return np.stack(
-            [np.broadcast_to(part, (points, *own)) for part in parts], axis=1
+            [np.broadcast_to(part, (points, *own)) for part in parts],
+            axis=1,
         )
 
     return linear(join, *arrays)

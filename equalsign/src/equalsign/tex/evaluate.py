@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -85,9 +86,7 @@ def free_names(node: Node, scope: Scope) -> frozenset[str]:
     return _free(node, scope, frozenset())
 
 
-def _free(
-    node: Node, scope: Scope, busy: frozenset[str]
-) -> frozenset[str]:
+def _free(node: Node, scope: Scope, busy: frozenset[str]) -> frozenset[str]:
     names: set[str] = set()
     for child in children(node):
         names |= _free(child, scope, busy)
@@ -197,7 +196,9 @@ class Evaluator:
         if name in env:
             return env[name]
         definitions = [
-            d for d in self.scope.definitions.get(name, ()) if not d.head.args
+            d
+            for d in self.scope.definitions.get(name, ())
+            if not d.head.args
         ]
         for definition in definitions:
             if not definition.head.subs:
@@ -209,7 +210,11 @@ class Evaluator:
         raise UnknownName(f"nothing gives {name} a value", node.place)
 
     def _defined(
-        self, name: str, definition: Definition, env: Environment, node: Node
+        self,
+        name: str,
+        definition: Definition,
+        env: Environment,
+        node: Node,
     ) -> Any:
         """Evaluate a definition without arguments; once, if it takes nothing from outside."""
         outside = self._outside(definition, env)
@@ -270,7 +275,7 @@ class Evaluator:
             return ar.linear(lambda x: x[:, where], base)
         points = np.arange(len(at))
 
-        def take(x: np.ndarray) -> np.ndarray:
+        def take(x: np.ndarray) -> Any:
             return x[points if len(x) > 1 else 0, at]
 
         return ar.linear(take, base)
@@ -280,7 +285,9 @@ class Evaluator:
     def _call(self, node: Call, env: Environment) -> Any:
         if node.name in env and not node.args:
             base = Name(node.name, place=node.place)
-            return self._index(Index(base, node.subs, place=node.place), env)
+            return self._index(
+                Index(base, node.subs, place=node.place), env
+            )
         args = [self.value(arg, env) for arg in node.args]
         subs = [self.value(sub, env) for sub in node.subs]
         if node.primes:
@@ -317,11 +324,14 @@ class Evaluator:
         try:
             with _Busy(self._busy, node.name, node, limit=50):
                 if head.entries:
-                    return self.tensor(definition.body, head.entries, inside)
+                    return self.tensor(
+                        definition.body, head.entries, inside
+                    )
                 return self.value(definition.body, inside)
         except ShapeMismatch as error:
             raise ShapeMismatch(
-                f"{node.name} cannot take this ({error.problem})", node.place
+                f"{node.name} cannot take this ({error.problem})",
+                node.place,
             ) from error
 
     def _choose(
@@ -331,7 +341,8 @@ class Evaluator:
         fitting = [
             d
             for d in self.scope.definitions.get(node.name, ())
-            if len(d.head.args) == len(args) and len(d.head.subs) == len(subs)
+            if len(d.head.args) == len(args)
+            and len(d.head.subs) == len(subs)
         ]
         best = [
             d
@@ -362,9 +373,9 @@ class Evaluator:
                 "a prime needs a function of one argument", node.place
             )
 
-        def function(x: Any) -> Any:
-            return self._apply_definition(node, [x], subs, env)
-
+        function: Callable[[Any], Any] = lambda x: (  # noqa: E731
+            self._apply_definition(node, [x], subs, env)
+        )
         for _ in range(node.primes):
             function = self._slope_of(function)
         return function(self.number(node.args[0], env))
@@ -468,7 +479,9 @@ class Evaluator:
             raise WithoutValue("a binomial coefficient below 0", node.place)
         result = self.field.number(1)
         for j in range(int(k.max())):
-            factor = ar.divide(self.field.array(n - j), self.field.number(j + 1))
+            factor = ar.divide(
+                self.field.array(n - j), self.field.number(j + 1)
+            )
             result = ar.where(j < k, result * factor, result)
         return result
 
@@ -526,7 +539,9 @@ class Evaluator:
             if not _has_log(factor):
                 value = ar.plain(self.number(factor, env))
                 if ar.rank(value) in {0, ar.rank(plain)}:
-                    zero |= _widen(value, ar.rank(plain) - ar.rank(value)) == 0
+                    zero |= (
+                        _widen(value, ar.rank(plain) - ar.rank(value)) == 0
+                    )
         nothing = self._constant_like(plain, 0)
         return ar.where(undefined & zero, nothing, result)
 
@@ -577,7 +592,9 @@ class Evaluator:
         ranks = ar.rank(a), ar.rank(b)
         if max(ranks) == 2 or (ranks[0] and ranks[1]):
             raise ShapeMismatch("a power of these arrays", node.place)
-        return ar.power(_widen(a, ranks[1] - ranks[0]), _widen(b, ranks[0] - ranks[1]))
+        return ar.power(
+            _widen(a, ranks[1] - ranks[0]), _widen(b, ranks[0] - ranks[1])
+        )
 
     def _transpose(self, node: Transpose, env: Environment) -> Any:
         value = self.value(node.term, env)
@@ -616,16 +633,10 @@ class Evaluator:
             b = ar.plain(self._plain_number(right, node.right))
         if a.ndim != b.ndim:
             raise ShapeMismatch(
-                f"{_shape(a)} and {_shape(b)} cannot be compared", node.place
+                f"{_shape(a)} and {_shape(b)} cannot be compared",
+                node.place,
             )
-        result = {
-            "=": lambda: a == b,
-            r"\ne": lambda: a != b,
-            "<": lambda: a < b,
-            ">": lambda: a > b,
-            r"\le": lambda: a <= b,
-            r"\ge": lambda: a >= b,
-        }[node.relation]()
+        result = _COMPARE[node.relation](a, b)
         return np.asarray(result).astype(bool)
 
     def _member(
@@ -642,16 +653,16 @@ class Evaluator:
         if not isinstance(members, list):
             raise ShapeMismatch("this is no set", node.right.place)
         number = ar.plain(self._plain_number(element, node.left))
-        masks = [
-            (number == ar.plain(m)).astype(bool) for m in members
-        ]
+        masks = [(number == ar.plain(m)).astype(bool) for m in members]
         return reduce(np.logical_or, masks)
 
     def _collection(self, node: Collection, env: Environment) -> Any:
         entries = [self.scalar(entry, env) for entry in node.entries]
         if not node.through:
             return entries
-        first, last = (int(_whole(e, node).max()) for e in (entries[0], entries[-1]))
+        first, last = (
+            int(_whole(e, node).max()) for e in (entries[0], entries[-1])
+        )
         return [self.field.number(n) for n in range(first, last + 1)]
 
     def _such(self, node: Such, env: Environment) -> Any:
@@ -676,7 +687,9 @@ class Evaluator:
                 continue
             mask = self.condition(condition, env)
             if result is None:
-                result = self._constant_like(ar.plain(new), 0) * self.field.number("nan")
+                result = self._constant_like(
+                    ar.plain(new), 0
+                ) * self.field.number("nan")
             result = ar.where(mask, new, result)
         return result
 
@@ -729,7 +742,9 @@ class Evaluator:
         elif isinstance(node, Name):
             for definition in self.scope.definitions.get(node.name, ()):
                 if not definition.head.subs and not definition.head.args:
-                    sizes |= self._sizes(index, definition.body, env, depth + 1)
+                    sizes |= self._sizes(
+                        index, definition.body, env, depth + 1
+                    )
         if isinstance(node, Big | Family) and index in node.indices:
             return sizes
         for child in children(node):
@@ -759,9 +774,7 @@ class Evaluator:
                     )
         return sizes
 
-    def _length(
-        self, base: Node, axis: int, env: Environment
-    ) -> set[int]:
+    def _length(self, base: Node, axis: int, env: Environment) -> set[int]:
         try:
             value = self.value(base, env)
         except (UnknownName, AmbiguousRange):
@@ -810,7 +823,9 @@ class Evaluator:
         join = _JOIN[node.kind]
         result = None
         for mask, inside in self._runs(node, env):
-            term = self._plain_number(self.value(node.body, inside), node.body)
+            term = self._plain_number(
+                self.value(node.body, inside), node.body
+            )
             if mask is not None:
                 empty = self._empty(node.kind, term)
                 term = ar.where(_widen(mask, ar.rank(term)), term, empty)
@@ -837,8 +852,7 @@ class Evaluator:
         for values in self._combinations(node, node.indices, env):
             inside = {**env, **values}
             masks = [
-                self.condition(c, inside)
-                for c in self._conditions(node)
+                self.condition(c, inside) for c in self._conditions(node)
             ]
             if not masks:
                 yield None, inside
@@ -855,7 +869,9 @@ class Evaluator:
             return
         index, rest = indices[0], indices[1:]
         for value in self._index_values(index, node, env):
-            for others in self._combinations(node, rest, {**env, index: value}):
+            for others in self._combinations(
+                node, rest, {**env, index: value}
+            ):
                 yield {index: value, **others}
 
     def _index_values(
@@ -885,7 +901,8 @@ class Evaluator:
         self, node: Big, env: Environment
     ) -> Iterator[tuple[np.ndarray | None, dict[str, Any]]]:
         (index,) = node.indices
-        assert node.first is not None and node.last is not None
+        assert node.first is not None
+        assert node.last is not None
         first = _whole(self.scalar(node.first, env), node.first)
         last = _whole(self.scalar(node.last, env), node.last)
         for n in range(int(first.min()), int(last.max()) + 1):
@@ -908,7 +925,11 @@ class Evaluator:
             term = self.scalar(node.body, {**env, index: position})
             result = result + term
             size = abs(ar.plain(term))
-            small = small + 1 if (size <= tiny * abs(ar.plain(result))).all() else 0
+            small = (
+                small + 1
+                if (size <= tiny * abs(ar.plain(result))).all()
+                else 0
+            )
             if small == 3:
                 return result
         raise WithoutValue("this series does not end", node.place)
@@ -932,7 +953,9 @@ class Evaluator:
         """Join the entries of a vector that belong to a set."""
         assert node.over is not None
         others = isinstance(node.over, Apply)
-        name = node.over.args[0] if isinstance(node.over, Apply) else node.over
+        name = (
+            node.over.args[0] if isinstance(node.over, Apply) else node.over
+        )
         members = self.value(name, env)
         if not isinstance(members, Subset):
             raise AmbiguousRange("this is no set", name.place)
@@ -973,9 +996,9 @@ class Evaluator:
     # --- Derivatives and integrals --------------------------------------------
 
     def _derivative(self, node: Derivative, env: Environment) -> Any:
-        def body(inside: Environment) -> Any:
-            return self.number(node.body, inside)
-
+        body: Callable[[Environment], Any] = lambda inside: (  # noqa: E731
+            self.number(node.body, inside)
+        )
         for variable in node.variables:
             body = self._along(body, variable)
         return body(env)
@@ -1035,7 +1058,9 @@ class Evaluator:
             def along(k: int) -> Any:
                 direction = self._unit(x, [np.array([k])])
                 return self._slope(
-                    lambda moved: body({**env, variable: moved}), x, direction
+                    lambda moved: body({**env, variable: moved}),
+                    x,
+                    direction,
                 )
 
             return ar.stack([along(k) for k in range(x.shape[1])])
@@ -1102,9 +1127,17 @@ class Evaluator:
         return result * h
 
 
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "=": operator.eq,
+    r"\ne": operator.ne,
+    "<": operator.lt,
+    ">": operator.gt,
+    r"\le": operator.le,
+    r"\ge": operator.ge,
+}
 _JOIN: dict[str, Callable[[Any, Any], Any]] = {
-    "sum": lambda a, b: a + b,
-    "product": lambda a, b: a * b,
+    "sum": operator.add,
+    "product": operator.mul,
     "largest": ar.maximum,
     "smallest": ar.minimum,
 }
@@ -1116,12 +1149,18 @@ class _Busy:
     def __init__(
         self, busy: list[str], name: str, node: Node, limit: int = 1
     ) -> None:
-        self.busy, self.name, self.node, self.limit = busy, name, node, limit
+        self.busy, self.name, self.node, self.limit = (
+            busy,
+            name,
+            node,
+            limit,
+        )
 
     def __enter__(self) -> None:
         if self.busy.count(self.name) >= self.limit:
             raise NotInGrammar(
-                f"the definition of {self.name} needs itself", self.node.place
+                f"the definition of {self.name} needs itself",
+                self.node.place,
             )
         self.busy.append(self.name)
 
@@ -1129,16 +1168,16 @@ class _Busy:
         self.busy.pop()
 
 
-def _substitute(
-    s: Any, ds: Any, lower: Any, upper: Any
-) -> tuple[Any, Any]:
+def _substitute(s: Any, ds: Any, lower: Any, upper: Any) -> tuple[Any, Any]:
     """Map the whole line onto the interval, and give the stretch."""
     if lower is None and upper is None:
         return ar.unary("sinh", s), ar.unary("cosh", s) * ds
     if lower is not None and upper is not None:
         share = ar.divide(s * 0 + 1, ar.unary("exp", -(s + s)) + 1)
         width = upper - lower
-        return lower + width * share, width * share * (1 - share) * (ds + ds)
+        return lower + width * share, width * share * (1 - share) * (
+            ds + ds
+        )
     growth = ar.unary("exp", s)
     if upper is None:
         return lower + growth, growth * ds

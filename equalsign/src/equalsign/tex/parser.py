@@ -134,7 +134,7 @@ class Parser:
         self.bound: list[str] = list(bound)
         self.free: dict[str, Place] = {}
         self.loose: dict[str, Place] = {}
-        self._bars: list[str] = []
+        self._open: list[str] = []
         self._in_subscript = False
 
     # --- Reading tokens -------------------------------------------------------
@@ -153,29 +153,27 @@ class Parser:
             return self.tokens[self.position].place
         if self.tokens:
             last = self.tokens[-1]
-            return Place(
-                last.place.text, last.place.start + len(last.text)
-            )
+            return Place(last.place.text, last.place.start + len(last.text))
         return Place(self.tex, len(self.tex))
 
-    def take(self, *expected: str) -> str:
+    def _take(self, *expected: str) -> str:
         """Take the next token, which must be one of `expected` if any is named."""
         text = self.text
         if expected and text not in expected:
-            self.fail(
+            self._fail(
                 f"expected {' or '.join(expected)}, not {text or 'the end'}"
             )
         self.position += 1
         return text
 
-    def accept(self, *texts_: str) -> bool:
+    def _accept(self, *texts_: str) -> bool:
         """Take the next token if it is one of these."""
         if self.text in texts_:
             self.position += 1
             return True
         return False
 
-    def fail(self, problem: str, meant: str = "") -> NoReturn:
+    def _fail(self, problem: str, meant: str = "") -> NoReturn:
         raise NotInGrammar(
             problem, self.place, meant or _HINTS.get(self.text, "")
         )
@@ -184,7 +182,7 @@ class Parser:
         """Read everything, and refuse what is left over."""
         result = read()
         if self.position < len(self.tokens):
-            self.fail(f"{self.text} cannot stand here")
+            self._fail(f"{self.text} cannot stand here")
         unknown = {
             name: place
             for name, place in self.loose.items()
@@ -198,22 +196,22 @@ class Parser:
             )
         return result
 
-    def within(self, tokens: Sequence[Token], read: Callable[[], T]) -> T:
+    def _within(self, tokens: Sequence[Token], read: Callable[[], T]) -> T:
         """Read `tokens` to their end, then go on here."""
         if not tokens:
-            self.fail("nothing stands here")
-        kept = self.tokens, self.position, self._bars
-        self.tokens, self.position, self._bars = list(tokens), 0, []
+            self._fail("nothing stands here")
+        kept = self.tokens, self.position, self._open
+        self.tokens, self.position, self._open = list(tokens), 0, []
         result = read()
         if self.position < len(self.tokens):
-            self.fail(f"{self.text} cannot stand here")
-        self.tokens, self.position, self._bars = kept
+            self._fail(f"{self.text} cannot stand here")
+        self.tokens, self.position, self._open = kept
         return result
 
-    def group(self) -> list[Token]:
+    def _group(self) -> list[Token]:
         """Take the tokens of a TeX argument: of a group, one token, or one digit."""
         if self.position >= len(self.tokens):
-            self.fail("an argument is missing")
+            self._fail("an argument is missing")
         token = self.tokens[self.position]
         if token.text == "{":
             end = matching(self.tokens, self.position)
@@ -231,46 +229,48 @@ class Parser:
         if token.text in ACCENTS or token.text == r"\frac":
             start = self.position - 1
             for _ in range(2 if token.text == r"\frac" else 1):
-                self.group()
+                self._group()
             return self.tokens[start : self.position]
         return [token]
 
-    def argument(self) -> Node:
+    def _argument(self) -> Node:
         """Read a TeX argument as an expression."""
-        return self.within(self.group(), self.expression)
+        return self._within(self._group(), self.expression)
 
     @contextmanager
-    def binding(self, names: Sequence[str]) -> Iterator[None]:
+    def _binding(self, names: Sequence[str]) -> Iterator[None]:
         """Let names stand for indices meanwhile."""
         self.bound.extend(names)
         yield
         del self.bound[len(self.bound) - len(names) :]
 
     @contextmanager
-    def bracket(self, mark: str) -> Iterator[None]:
+    def _bracket(self, mark: str) -> Iterator[None]:
         """Bars opened outside cannot be closed inside."""
-        self._bars.append(mark)
+        self._open.append(mark)
         yield
-        self._bars.pop()
+        self._open.pop()
 
     # --- Sums and products ----------------------------------------------------
 
     def expression(self) -> Node:
         """Read terms joined by plus and minus."""
         place = self.place
-        terms = [self.signed()]
+        terms = [self._signed()]
         while self.text in {"+", "-"}:
-            terms.append(self.signed())
-        return terms[0] if len(terms) == 1 else Add(tuple(terms), place=place)
+            terms.append(self._signed())
+        return (
+            terms[0] if len(terms) == 1 else Add(tuple(terms), place=place)
+        )
 
-    def signed(self) -> Node:
+    def _signed(self) -> Node:
         place = self.place
-        if self.accept("-"):
-            return Negative(self.term(), place=place)
-        self.accept("+")
-        return self.term()
+        if self._accept("-"):
+            return Negative(self._term(), place=place)
+        self._accept("+")
+        return self._term()
 
-    def term(self, *, product: bool = False) -> Node:
+    def _term(self, *, product: bool = False) -> Node:
         """Read factors up to the next plus or minus.
 
         Parameters
@@ -279,38 +279,38 @@ class Parser:
             Whether this is the body of a product sign, which may not go on after a dot.
         """
         place = self.place
-        factors = [self.factor()]
+        factors = [self._factor()]
         while True:
             if self.text == "/":
                 slash = self.place
-                self.take()
+                self._take()
                 above = _product(factors, place)
-                factors = [Divide(above, self.factor(), place=slash)]
-                if self.starts_factor():
-                    self.fail(
+                factors = [Divide(above, self._factor(), place=slash)]
+                if self._starts_factor():
+                    self._fail(
                         "is this below the slash or beside the fraction?",
                         r"write \frac{…}{…}, or brackets",
                     )
             elif self.text == r"\cdot":
                 if product:
-                    self.fail(
+                    self._fail(
                         "does this factor belong to the product sign?",
                         "put the product in brackets, or the factor first",
                     )
-                self.take()
-                factors.append(self.factor())
-            elif self.starts_factor():
-                factors.append(self.factor())
+                self._take()
+                factors.append(self._factor())
+            elif self._starts_factor():
+                factors.append(self._factor())
             else:
                 return _product(factors, place)
 
-    def starts_factor(self) -> bool:
+    def _starts_factor(self) -> bool:
         """Whether the next token begins a factor."""
         text = self.text
         if not text or text in SEPARATORS - {r"\|"}:
             return False
         if text in {"|", r"\|"}:
-            top = self._bars[-1:]
+            top = self._open[-1:]
             return top != [text] and not (text == r"\|" and top == ["args"])
         if text in {"(", "[", *_BRACKETS, *BIG, *PREFIX, *ACCENTS}:
             return True
@@ -323,77 +323,77 @@ class Parser:
 
     # --- Factors --------------------------------------------------------------
 
-    def factor(self) -> Node:
+    def _factor(self) -> Node:
         """Read an atom with its power."""
-        return self.powers(self.atom())
+        return self._powers(self._atom())
 
-    def powers(self, base: Node) -> Node:
+    def _powers(self, base: Node) -> Node:
         while self.text in {"^", "'", "_"}:
             place = self.place
             if self.text == "'":
-                self.fail(
+                self._fail(
                     "a prime here is no derivative and no declared name"
                 )
             if self.text == "_":
-                self.fail(
+                self._fail(
                     "a subscript cannot stand here",
                     "the subscript comes before the power",
                 )
-            self.take("^")
+            self._take("^")
             if self.text == r"\top":
-                self.take()
+                self._take()
                 base = Transpose(base, place=place)
             elif self.text in {"*", "+", "-", "'"}:
-                self.fail(
+                self._fail(
                     f"^{self.text} is no power, and no such name is declared"
                 )
             else:
-                base = Power(base, self.argument(), place=place)
+                base = Power(base, self._argument(), place=place)
         return base
 
-    def atom(self) -> Node:
+    def _atom(self) -> Node:
         """Read what a power can stand on."""
         place, text = self.place, self.text
         found = self.scope.longest(texts(self.tokens[self.position :]))
         if found is None or len(found[0]) == 1:
             bound = self._bound_name()
             if bound:
-                return self.named((), bound, place)
+                return self._named((), bound, place)
         if found:
             self.position += len(found[0])
-            return self.named(found[0], spell(found[0]), place, found[1])
+            return self._named(found[0], spell(found[0]), place, found[1])
         if text[:1].isdigit():
-            return Number(self.take(), place=place)
+            return Number(self._take(), place=place)
         if text == "(":
-            return self.parenthesis()
+            return self._parenthesis()
         if text == "[":
-            return self.square()
+            return self._square()
         if text == r"\{":
             return self.collection()
         if text in {"|", r"\|"}:
-            return self.bars()
+            return self._bars()
         if text in _BRACKETS:
-            return self.special_bracket()
+            return self._special_bracket()
         if text in BIG or text == r"\arg":
-            return self.big()
+            return self._big()
         if text in PREFIX:
-            return self.prefix()
+            return self._prefix()
         reader = {
-            r"\frac": self.fraction,
-            r"\sqrt": self.root,
-            r"\binom": self.binomial,
-            r"\int": self.integral,
-            r"\nabla": self.gradient,
-            r"\begin{cases}": self.cases,
-            r"\mathbb{E}": self.expectation,
-            r"\mathbb{1}": self.indicator,
-            r"\mathbf{1}": self.indicator,
+            r"\frac": self._fraction,
+            r"\sqrt": self._root,
+            r"\binom": self._binomial,
+            r"\int": self._integral,
+            r"\nabla": self._gradient,
+            r"\begin{cases}": self._cases,
+            r"\mathbb{E}": self._expectation,
+            r"\mathbb{1}": self._indicator,
+            r"\mathbf{1}": self._indicator,
         }.get(text)
         if reader:
             return reader()
         if symbol(text) or text in ACCENTS:
-            return self.undeclared()
-        self.fail(f"{text or 'the end'} cannot begin a factor")
+            return self._undeclared()
+        self._fail(f"{text or 'the end'} cannot begin a factor")
 
     def _bound_name(self) -> str:
         """Take a bound name if one stands here."""
@@ -405,13 +405,13 @@ class Parser:
                 return name
         return ""
 
-    def undeclared(self) -> Node:
+    def _undeclared(self) -> Node:
         """Read a symbol that nothing declares: an index, if it is one elsewhere."""
         place = self.place
         start = self.position
         while self.text in ACCENTS:
-            self.take()
-        self.take()
+            self._take()
+        self._take()
         name = spell(texts(self.tokens[start : self.position]))
         if name == r"\pi":
             return Apply("pi", (), place=place)
@@ -419,7 +419,9 @@ class Parser:
             return Apply("e", (), place=place)
         if self.text in {"_", "(", "'"} or len(name) > 1:
             raise UnknownName(
-                f"nothing gives {name} a value", place, "draw it, or define it"
+                f"nothing gives {name} a value",
+                place,
+                "draw it, or define it",
             )
         seen = self.free if self._in_subscript else self.loose
         seen.setdefault(name, place)
@@ -427,7 +429,7 @@ class Parser:
 
     # --- Names ----------------------------------------------------------------
 
-    def named(
+    def _named(
         self,
         base: tuple[str, ...],
         name: str,
@@ -438,15 +440,15 @@ class Parser:
         heads = scope.functions.get(base, []) if scope else []
         calls = [head for head in heads if head.args]
         if calls:
-            return self.call(calls, name, place)
+            return self._call(calls, name, place)
         node: Node = Name(name, place=place)
         if self.text == "_":
-            subs = self.subscripts(name)
+            subs = self._subscripts(name)
             if any(len(head.subs) == len(subs) for head in heads):
                 return Call(name, subs, (), place=place)
             if scope and base not in scope.names:
                 self.position -= 1
-                self.fail(f"{name} takes another number of indices")
+                self._fail(f"{name} takes another number of indices")
             node = Index(node, subs, place=place)
         if (
             self.text == "("
@@ -461,18 +463,18 @@ class Parser:
             )
         return node
 
-    def call(self, heads: Sequence[Head], name: str, place: Place) -> Node:
+    def _call(self, heads: Sequence[Head], name: str, place: Place) -> Node:
         """Read the arguments of a function."""
         subs = (
-            self.subscripts(name)
+            self._subscripts(name)
             if self.text == "_" and any(head.subs for head in heads)
             else ()
         )
         primes = 0
-        while self.accept("'"):
+        while self._accept("'"):
             primes += 1
         if self.text != "(":
-            self.fail(
+            self._fail(
                 f"{name} is a function: its arguments are missing",
                 f"write {name}(…)",
             )
@@ -483,16 +485,16 @@ class Parser:
         )
         if not any(len(head.args) == len(args) for head in heads):
             if all(len(head.args) > 1 for head in heads):
-                self.fail(f"{name} takes another number of arguments")
+                self._fail(f"{name} takes another number of arguments")
             args = (Vector(args, place=args[0].place),)
         node: Node = Call(name, subs, args, primes, place=place)
         if self.text == "_":
-            node = Index(node, self.subscripts(name), place=place)
+            node = Index(node, self._subscripts(name), place=place)
         return node
 
     def _call_argument(self, part: Sequence[Token], name: str) -> Node:
         before = set(self.free)
-        node = self.within(part, self._argument_expression)
+        node = self._within(part, self._argument_expression)
         new = tuple(n for n in self.free if n not in before)
         if new and name in _ENTRYWISE:
             for index in new:
@@ -501,7 +503,7 @@ class Parser:
         return node
 
     def _argument_expression(self) -> Node:
-        with self.bracket("args"):
+        with self._bracket("args"):
             return self.expression()
 
     def _bracketed(self) -> list[Token]:
@@ -510,16 +512,20 @@ class Parser:
         self.position = end + 1
         return inside
 
-    def subscripts(self, name: str) -> tuple[Node, ...]:
+    def _subscripts(self, name: str) -> tuple[Node, ...]:
         """Read the indices below a name."""
-        self.take("_")
+        self._take("_")
         place = self.place
-        tokens = self.group()
+        tokens = self._group()
         if any(token.text[0].isdigit() for token in tokens) and not (
             {"+", "-"} & set(texts(tokens))
         ):
             below = spell(texts(tokens))
-            full = f"{name}_{below}" if len(tokens) == 1 else f"{name}_{{{below}}}"
+            full = (
+                f"{name}_{below}"
+                if len(tokens) == 1
+                else f"{name}_{{{below}}}"
+            )
             raise UnknownName(
                 f"{full} is a name, not a position, and nothing gives it a value",
                 place,
@@ -529,110 +535,114 @@ class Parser:
         result: list[Node] = []
         for part in split(tokens, {","}):
             if {"+", "-"} & set(texts(part)):
-                result.append(self.within(part, self.expression))
+                result.append(self._within(part, self.expression))
             else:
-                result.extend(self.within(part, self._indices))
+                result.extend(self._within(part, self._indices))
         self._in_subscript = kept
         return tuple(result)
 
     def _indices(self) -> list[Node]:
-        result = [self.atom()]
+        result = [self._atom()]
         while self.text:
-            result.append(self.atom())
+            result.append(self._atom())
         return result
 
     # --- Brackets -------------------------------------------------------------
 
-    def parenthesis(self) -> Node:
+    def _parenthesis(self) -> Node:
         place = self.place
         tokens = self._bracketed()
         parts = split(tokens, {","})
-        entries = tuple(self.within(p, self.expression) for p in parts)
+        entries = tuple(self._within(p, self.expression) for p in parts)
         if len(entries) > 1:
             return Vector(entries, place=place)
         if self.text == "_":
-            return Index(entries[0], self.subscripts("(…)"), place=place)
+            return Index(entries[0], self._subscripts("(…)"), place=place)
         return entries[0]
 
-    def square(self) -> Node:
+    def _square(self) -> Node:
         """Read square brackets: 1 or 0 if they hold a condition, else a group."""
         place = self.place
         tokens = self._bracketed()
         if len(split(tokens, RELATIONS)) > 1:
-            return Iverson(self.within(tokens, self.conditions), place=place)
-        return self.within(tokens, self.expression)
+            return Iverson(
+                self._within(tokens, self.conditions), place=place
+            )
+        return self._within(tokens, self.expression)
 
-    def indicator(self) -> Node:
+    def _indicator(self) -> Node:
         place = self.place
-        self.take()
+        self._take()
         if self.text != "[":
-            self.fail("the condition in square brackets is missing")
+            self._fail("the condition in square brackets is missing")
         return Iverson(
-            self.within(self._bracketed(), self.conditions), place=place
+            self._within(self._bracketed(), self.conditions), place=place
         )
 
-    def bars(self) -> Node:
+    def _bars(self) -> Node:
         """Read a size or a norm."""
         place = self.place
-        mark = self.take()
-        with self.bracket(mark):
+        mark = self._take()
+        with self._bracket(mark):
             inside = self.expression()
-        self.take(mark)
+        self._take(mark)
         if mark == "|":
             return Apply("absolute", (inside,), place=place)
         if self.text == "_":
-            self.take()
-            tokens = self.group()
+            self._take()
+            tokens = self._group()
             order: Node = (
                 Name(r"\infty")
                 if texts(tokens) == (r"\infty",)
-                else self.within(tokens, self.expression)
+                else self._within(tokens, self.expression)
             )
             return Apply("norm", (inside, order), place=place)
         return Apply("norm", (inside,), place=place)
 
-    def special_bracket(self) -> Node:
+    def _special_bracket(self) -> Node:
         place = self.place
         function = _BRACKETS[self.text]
         parts = split(self._bracketed(), {","})
         if len(parts) != (2 if function == "inner" else 1):
-            self.fail("another number of parts is needed in this bracket")
+            self._fail("another number of parts is needed in this bracket")
         return Apply(
             function,
-            tuple(self.within(p, self.expression) for p in parts),
+            tuple(self._within(p, self.expression) for p in parts),
             place=place,
         )
 
     # --- Functions with an argument without brackets --------------------------
 
-    def prefix(self) -> Node:
+    def _prefix(self) -> Node:
         """Read a function such as a logarithm with its argument."""
         place = self.place
-        command = self.take()
+        command = self._take()
         function = PREFIX[command]
         base = exponent = None
         if self.text == "_" and function == "log":
-            self.take()
-            base = self.argument()
+            self._take()
+            base = self._argument()
         if self.text == "^":
-            self.take()
-            exponent = self.argument()
+            self._take()
+            exponent = self._argument()
         node: Node = Apply(
-            function, (self.bare_argument(command),), place=place
+            function, (self._bare_argument(command),), place=place
         )
         if base is not None:
             node = Divide(node, Apply("log", (base,)), place=place)
-        return node if exponent is None else Power(node, exponent, place=place)
+        return (
+            node if exponent is None else Power(node, exponent, place=place)
+        )
 
-    def bare_argument(self, command: str) -> Node:
+    def _bare_argument(self, command: str) -> Node:
         """Read a bracket, or what stands before the next bracket, operator or function."""
         place = self.place
-        if not self.starts_factor():
-            self.fail(f"the argument of {command} is missing")
+        if not self._starts_factor():
+            self._fail(f"the argument of {command} is missing")
         if self.text in {"(", "["}:
-            node = self.atom()
+            node = self._atom()
             if self.text == "^":
-                self.fail(
+                self._fail(
                     f"is this the power of {command}, or of its argument?",
                     f"write {command}^…(…), or a bracket more",
                 )
@@ -640,13 +650,13 @@ class Parser:
                 self._nothing_after(command)
             return node
         first = self.text
-        factors = [self.factor()]
+        factors = [self._factor()]
         if not _simple(factors[0]):
             if first not in BIG:
                 self._nothing_after(command)
             return factors[0]
-        while self.starts_factor() and self._plain_next():
-            factors.append(self.factor())
+        while self._starts_factor() and self._plain_next():
+            factors.append(self._factor())
         return _product(factors, place)
 
     def _plain_next(self) -> bool:
@@ -662,23 +672,23 @@ class Parser:
         )
 
     def _nothing_after(self, command: str) -> None:
-        if self.starts_factor() and self._plain_next():
-            self.fail(
+        if self._starts_factor() and self._plain_next():
+            self._fail(
                 f"does this belong to the argument of {command}?",
                 "put it first, or in the bracket",
             )
         if self.text in {"(", "["}:
-            self.fail(
+            self._fail(
                 f"is this bracket in the argument of {command}?",
                 "put it first, or in another bracket",
             )
 
     # --- Fractions, roots, derivatives ----------------------------------------
 
-    def fraction(self) -> Node:
+    def _fraction(self) -> Node:
         place = self.place
-        self.take(r"\frac")
-        above, below = self.group(), self.group()
+        self._take(r"\frac")
+        above, below = self._group(), self._group()
         for sign in ("d", r"\partial"):
             if (
                 above[:1]
@@ -691,17 +701,17 @@ class Parser:
                         place,
                         r"write \partial, or another letter for the value",
                     )
-                return self.derivative(above, below, sign, place)
+                return self._derivative(above, below, sign, place)
         return Divide(
-            self.within(above, self.expression),
-            self.within(below, self.expression),
+            self._within(above, self.expression),
+            self._within(below, self.expression),
             place=place,
         )
 
     def _is_value(self, name: str) -> bool:
         return name in self.bound or self.scope.declares((name,))
 
-    def derivative(
+    def _derivative(
         self,
         above: Sequence[Token],
         below: Sequence[Token],
@@ -712,22 +722,24 @@ class Parser:
         rest, order = list(above[1:]), 1
         if len(rest) > 1 and rest[0].text == "^":
             order, rest = int(rest[1].text), rest[2:]
-        variables = self.within(below, lambda: self._variables(sign))
+        variables = self._within(below, lambda: self._variables(sign))
         if len(variables) != order:
-            self.fail("above and below disagree on how often to differentiate")
+            self._fail(
+                "above and below disagree on how often to differentiate"
+            )
         body = (
-            self.within(rest, self.expression) if rest else self.operand()
+            self._within(rest, self.expression) if rest else self._operand()
         )
         return Derivative(body, tuple(variables), place=place)
 
     def _variables(self, sign: str) -> list[Node]:
         result: list[Node] = []
         while self.text:
-            self.take(sign)
-            variable = self.atom()
+            self._take(sign)
+            variable = self._atom()
             times = 1
-            if self.accept("^"):
-                times = int(self.take())
+            if self._accept("^"):
+                times = int(self._take())
             result += [variable] * times
         result = [
             Index(Name(v.name, place=v.place), v.subs, place=v.place)
@@ -736,7 +748,9 @@ class Parser:
             for v in result
         ]
         for variable in result:
-            base = variable.base if isinstance(variable, Index) else variable
+            base = (
+                variable.base if isinstance(variable, Index) else variable
+            )
             if not isinstance(base, Name):
                 raise NotInGrammar(
                     "one differentiates by a name or an entry of one",
@@ -744,35 +758,35 @@ class Parser:
                 )
         return result
 
-    def operand(self) -> Node:
+    def _operand(self) -> Node:
         """Read what a derivative applies to: a bracket, or all up to plus or minus."""
         if self.text in {"(", "["}:
-            node = self.factor()
-            if self.starts_factor():
-                self.fail(
+            node = self._factor()
+            if self._starts_factor():
+                self._fail(
                     "is this differentiated too?",
                     "put it first, or in the bracket",
                 )
             return node
-        return self.term()
+        return self._term()
 
-    def gradient(self) -> Node:
+    def _gradient(self) -> Node:
         place = self.place
-        self.take(r"\nabla")
+        self._take(r"\nabla")
         variable, order = self.scope.gradient, 1
-        if self.accept("_"):
-            variable = spell(texts(self.group()))
-        if self.accept("^"):
-            order = int(self.take("2"))
+        if self._accept("_"):
+            variable = spell(texts(self._group()))
+        if self._accept("^"):
+            order = int(self._take("2"))
         if not variable:
             raise AmbiguousName(
                 "the gradient by which name?", place, r"write \nabla_w"
             )
-        return Gradient(self.factor(), variable, order, place=place)
+        return Gradient(self._factor(), variable, order, place=place)
 
-    def root(self) -> Node:
+    def _root(self) -> Node:
         place = self.place
-        self.take(r"\sqrt")
+        self._take(r"\sqrt")
         if self.text == "[":
             end = next(
                 n
@@ -781,95 +795,96 @@ class Parser:
             )
             tokens = self.tokens[self.position + 1 : end]
             self.position = end + 1
-            order = self.within(tokens, self.expression)
+            order = self._within(tokens, self.expression)
             return Power(
-                self.argument(), Divide(Number("1"), order), place=place
+                self._argument(), Divide(Number("1"), order), place=place
             )
-        return Apply("sqrt", (self.argument(),), place=place)
+        return Apply("sqrt", (self._argument(),), place=place)
 
-    def binomial(self) -> Node:
+    def _binomial(self) -> Node:
         place = self.place
-        self.take(r"\binom")
+        self._take(r"\binom")
         return Apply(
-            "binomial", (self.argument(), self.argument()), place=place
+            "binomial", (self._argument(), self._argument()), place=place
         )
 
     # --- Sums, products, maxima, integrals ------------------------------------
 
-    def big(self) -> Node:
-        place, command = self.place, self.take()
+    def _big(self) -> Node:
+        place, command = self.place, self._take()
         if command == r"\arg":
-            extreme = self.take(r"\max", r"\min").lstrip("\\")
+            extreme = self._take(r"\max", r"\min").lstrip("\\")
             command = rf"\mathrm{{arg{extreme}}}"
         if command in _LISTS and self.text == "(":
             parts = split(self._bracketed(), {","})
             return Apply(
                 _LISTS[command],
-                tuple(self.within(p, self.expression) for p in parts),
+                tuple(self._within(p, self.expression) for p in parts),
                 place=place,
             )
         below: list[Token] = []
         above: list[Token] = []
         while self.text in {"_", "^"}:
-            if self.take() == "_":
-                below = self.group()
+            if self._take() == "_":
+                below = self._group()
             else:
-                above = self.group()
+                above = self._group()
         if not below:
-            self.fail(
+            self._fail(
                 f"nothing says what {command} runs over",
                 f"write {command}_k",
             )
-        indices, first, condition, over = self.run_over(below)
+        indices, first, condition, over = self._run_over(below)
         last = self._upper(above)
         if (first is None) != (last is None):
-            self.fail("one end of the range is missing")
-        with self.binding(indices):
-            if condition is not None:
-                condition = self.within(condition, self.conditions)
-            if over is not None:
-                over = self.within(over, self._over)
-            body = self.body(command)
+            self._fail("one end of the range is missing")
+        with self._binding(indices):
+            if_ = condition and self._within(condition, self.conditions)
+            set_ = over and self._within(over, self._over)
+            body = self._body(command)
         return Big(
             BIG[command],
             tuple(indices),
             body,
             first,
             last,
-            condition,
-            over,
+            if_ or None,
+            set_ or None,
             place=place,
         )
 
-    def body(self, command: str) -> Node:
+    def _body(self, command: str) -> Node:
         """Read what a sign applies to: all up to the next plus or minus."""
-        return self.term(product=command == r"\prod")
+        return self._term(product=command == r"\prod")
 
     def _over(self) -> Node:
         """Read a set that a sum runs over without naming its index."""
         place = self.place
-        if self.accept(r"\notin"):
-            return Apply("others", (self.atom(),), place=place)
-        return self.atom()
+        if self._accept(r"\notin"):
+            return Apply("others", (self._atom(),), place=place)
+        return self._atom()
 
     def _upper(self, above: Sequence[Token]) -> Node | None:
         if not above:
             return None
         if texts(above) == (r"\infty",):
             return Name(r"\infty", place=above[0].place)
-        return self.within(above, self.expression)
+        return self._within(above, self.expression)
 
-    def run_over(
+    def _run_over(
         self, below: list[Token]
     ) -> tuple[
         list[str], Node | None, list[Token] | None, list[Token] | None
     ]:
         """Tell which indices run, from where, on which condition, or over which set."""
         words = texts(below)
-        if len(below) > 2 and words[1] == "=" and symbol(words[0]) and not (
-            self._is_value(words[0])
+        if (
+            len(below) > 2
+            and words[1] == "="
+            and symbol(words[0])
+            and not (self._is_value(words[0]))
         ):
-            first = self.within(below[2:], self.expression)
+            first = self._within(below[2:], self.expression)
             return [words[0]], first, None, None
         indices = self._new_symbols(_before_sets(below))
         if set(words) & (RELATIONS - {r"\notin"}) or (
@@ -918,13 +933,13 @@ class Parser:
                 position += 1
         return list(names)
 
-    def integral(self) -> Node:
+    def _integral(self) -> Node:
         place = self.place
-        self.take(r"\int")
+        self._take(r"\int")
         bounds: dict[str, list[Token]] = {}
         while self.text in {"_", "^"}:
-            mark = self.take()
-            bounds[mark] = self.group()
+            mark = self._take()
+            bounds[mark] = self._group()
         if len(bounds) == 1:
             raise NotInGrammar(
                 "an integral has two bounds or none, and one dimension",
@@ -933,8 +948,8 @@ class Parser:
         end = self._differential(place)
         variable = self.tokens[end + 1].text
         inside = self.tokens[self.position : end]
-        with self.binding([variable]):
-            body = self.within(inside, self.expression)
+        with self._binding([variable]):
+            body = self._within(inside, self.expression)
         self.position = end + 2
         lower, upper = (
             (self._bound(bounds["_"]), self._bound(bounds["^"]))
@@ -947,7 +962,7 @@ class Parser:
         """Read a bound; an infinite one is none."""
         if texts(tokens)[-1:] == (r"\infty",):
             return None
-        return self.within(tokens, self.expression)
+        return self._within(tokens, self.expression)
 
     def _differential(self, place: Place) -> int:
         """Find the d that closes an integral."""
@@ -965,16 +980,16 @@ class Parser:
 
     # --- Expectations, conditions, cases --------------------------------------
 
-    def expectation(self) -> Node:
+    def _expectation(self) -> Node:
         place = self.place
-        self.take()
+        self._take()
         variable, distribution = "", None
-        if self.accept("_"):
-            parts = split(self.group(), {r"\sim"})
+        if self._accept("_"):
+            parts = split(self._group(), {r"\sim"})
             if len(parts) != 2 or len(parts[0]) != 1:
-                self.fail("write what is drawn, and from what: k\\sim p")
+                self._fail("write what is drawn, and from what: k\\sim p")
             variable = parts[0][0].text
-            distribution = self.within(parts[1], self.expression)
+            distribution = self._within(parts[1], self.expression)
         elif len(self.scope.random) == 1:
             ((variable, distribution),) = self.scope.random.items()
         else:
@@ -984,12 +999,12 @@ class Parser:
                 r"write \mathbb E_{k\sim p}, or say k\sim p",
             )
         if self.text not in {"[", "("}:
-            self.fail("the expectation's bracket is missing")
+            self._fail("the expectation's bracket is missing")
         parts = split(self._bracketed(), {r"\mid"})
-        with self.binding([variable]):
-            body = self.within(parts[0], self.expression)
+        with self._binding([variable]):
+            body = self._within(parts[0], self.expression)
             given = (
-                self.within(parts[1], self.conditions)
+                self._within(parts[1], self.conditions)
                 if len(parts) > 1
                 else None
             )
@@ -998,18 +1013,20 @@ class Parser:
     def conditions(self) -> Node:
         """Read conditions, separated by commas."""
         place = self.place
-        found = [self.condition()]
-        while self.accept(","):
-            found.append(self.condition())
-        return found[0] if len(found) == 1 else And(tuple(found), place=place)
+        found = [self._condition()]
+        while self._accept(","):
+            found.append(self._condition())
+        return (
+            found[0] if len(found) == 1 else And(tuple(found), place=place)
+        )
 
-    def condition(self) -> Node:
+    def _condition(self) -> Node:
         """Read a comparison or a chain of them."""
         place = self.place
         left = self.expression()
         found: list[Node] = []
         while self.text in RELATIONS:
-            relation = self.take()
+            relation = self._take()
             right = (
                 self.collection()
                 if relation in {r"\in", r"\notin"}
@@ -1018,34 +1035,38 @@ class Parser:
             found.append(Relation(relation, left, right, place=place))
             left = right
         if not found:
-            self.fail("a condition is missing")
-        return found[0] if len(found) == 1 else And(tuple(found), place=place)
+            self._fail("a condition is missing")
+        return (
+            found[0] if len(found) == 1 else And(tuple(found), place=place)
+        )
 
     def collection(self) -> Node:
         """Read a set: a name, or braces around entries or a condition."""
         place = self.place
         if self.text != r"\{":
-            return self.atom()
+            return self._atom()
         tokens = self._bracketed()
         for bar in ("|", r"\mid", ":"):
             parts = split(tokens, {bar})
             if len(parts) == 2 and len(parts[0]) == 1:
                 index = parts[0][0].text
-                with self.binding([index]):
-                    condition = self.within(parts[1], self.conditions)
+                with self._binding([index]):
+                    condition = self._within(parts[1], self.conditions)
                 return Such(index, condition, place=place)
         items = split(tokens, {","})
-        through = [n for n, p in enumerate(items) if texts(p) == (r"\dots",)]
+        through = [
+            n for n, p in enumerate(items) if texts(p) == (r"\dots",)
+        ]
         if through and (len(through) > 1 or through[0] != len(items) - 2):
-            self.fail("the last entry of the set is missing")
+            self._fail("the last entry of the set is missing")
         items = [p for p in items if texts(p) != (r"\dots",)]
         return Collection(
-            tuple(self.within(p, self.expression) for p in items),
+            tuple(self._within(p, self.expression) for p in items),
             bool(through),
             place=place,
         )
 
-    def cases(self) -> Node:
+    def _cases(self) -> Node:
         place = self.place
         start = self.position
         depth = 0
@@ -1063,16 +1084,16 @@ class Parser:
             if not row:
                 continue
             cells = split(row, {"&"})
-            values.append(self.within(cells[0], self._cell))
+            values.append(self._within(cells[0], self._cell))
             words = [t for t in cells[1] if not t.text.startswith(r"\text")]
             conditions.append(
-                self.within(words, self.conditions) if words else None
+                self._within(words, self.conditions) if words else None
             )
         return Cases(tuple(values), tuple(conditions), place=place)
 
     def _cell(self) -> Node:
         node = self.expression()
-        self.accept(",")
+        self._accept(",")
         return node
 
 

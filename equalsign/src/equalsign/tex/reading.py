@@ -53,7 +53,7 @@ _WORDS = frozenset(
 
 @dataclass(frozen=True)
 class Formula:
-    """A line: sides that are equal, and the conditions under which it is claimed.
+    r"""A line: sides that are equal, and the conditions under which it is claimed.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ class Formula:
     free : tuple of str
         The indices for each of which the line is claimed.
     conditions : tuple of Node
-        What is said to hold, such as ``i\\ne j``.
+        What is said to hold, such as ``i\ne j``.
     """
 
     tex: str
@@ -92,9 +92,7 @@ class Reading:
         """Give an evaluator at points that share their shapes."""
         return Evaluator(self.scope, values, field)
 
-    def evaluate(
-        self, evaluator: Evaluator, formula: Formula
-    ) -> list[Any]:
+    def evaluate(self, evaluator: Evaluator, formula: Formula) -> list[Any]:
         """Give the value of every side of a formula.
 
         Raises
@@ -280,7 +278,9 @@ class _Reader:
             )
         self.pending.append(_Pending(left, _joined(right), tex))
 
-    def declare(self, left: list[Token], right: list[Token], tex: str) -> None:
+    def declare(
+        self, left: list[Token], right: list[Token], tex: str
+    ) -> None:
         """Take note of a definition."""
         self.pending.append(_Pending(left, right, tex))
 
@@ -344,8 +344,10 @@ class _Reader:
         ranks = {name: _indexed(name, body) for name in head.args}
         definition = Definition(head, body, pending.tex, ranks=ranks)
         same = self.scope.definitions.setdefault(head.name, [])
-        if not head.args and not head.subs and any(
-            not d.head.args and not d.head.subs for d in same
+        if (
+            not head.args
+            and not head.subs
+            and any(not d.head.args and not d.head.subs for d in same)
         ):
             raise AmbiguousName(
                 f"{head.name} is defined twice", pending.left[0].place
@@ -474,4 +476,3 @@ def _indexed(name: str, body: Node) -> int:
         ),
         default=0,
     )
-

@@ -90,9 +90,7 @@ def matching(tokens: Sequence[Token], start: int) -> int:
     raise NotInGrammar("this bracket is not closed", tokens[start].place)
 
 
-def split(
-    tokens: Sequence[Token], at: Iterable[str]
-) -> list[list[Token]]:
+def split(tokens: Sequence[Token], at: Iterable[str]) -> list[list[Token]]:
     """Cut tokens at separators that stand in no bracket."""
     parts: list[list[Token]] = [[]]
     depth = 0
@@ -121,6 +119,7 @@ class Head:
 
     @property
     def name(self) -> str:
+        """The name as TeX."""
         return spell(self.base)
 
 
@@ -197,7 +196,8 @@ def read_head(
             for part in parameters
         ):
             return whole
-    base, subs = before, ()
+    base = before
+    subs: tuple[str, ...] = ()
     if "_" in before[1:]:
         at = len(before) - 1 - before[::-1].index("_")
         script = _script(before[at + 1 :])

@@ -28,10 +28,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_SPACES = frozenset(
-    r"\big \Big \bigg \Bigg \bigl \Bigl \biggl \Biggl \bigr \Bigr \biggr"
-    r" \Biggr \bigm \Bigm \left \right \middle \displaystyle"
-    r" \limits \nolimits".split()  # noqa: SIM905
+_SPACES = re.compile(
+    r"\\([bB]igg?[lrm]?|left|right|middle|displaystyle|limits|nolimits)"
 )
 _SAME = {
     r"\lvert": "|",
@@ -91,7 +89,7 @@ def tokenize(tex: str) -> list[Token]:
         if kind == "number" and tokens and tokens[-1].text in "_^":
             text = text[0]
         end = start + len(text)
-        if kind != "space" and text not in _SPACES:
+        if kind != "space" and not _SPACES.fullmatch(text):
             tokens.append(Token(_canonical(kind, text), Place(tex, start)))
         start = end
     return _without_single_braces(tokens)
