@@ -279,6 +279,33 @@ def test_what_would_show_nothing_is_refused(message, first, steps, more):
         derivation("A", first, *steps, x=real(), **more)
 
 
+def test_what_nothing_uses_is_refused():
+    with pytest.raises(
+        CheckFailed, match="nothing uses the definition a=1"
+    ):
+        derivation("A", "x+x", equals("2x"), where=["a=1"], x=real())
+    with pytest.raises(CheckFailed, match="the range of k"):
+        derivation(
+            "A",
+            "x+x",
+            equals("2x"),
+            ranges=[r"k\in\{1,\dots,3\}"],
+            x=real(),
+        )
+
+
+def test_infinite_at_a_random_point_is_no_equality():
+    with pytest.raises(CheckFailed, match="does not hold"):
+        derivation("A", r"\frac x0", equals(r"\frac{2x}0"), x=positive())
+
+
+def test_a_definition_that_needs_itself():
+    with pytest.raises(CheckFailed, match="needs itself"):
+        derivation(
+            "A", "a+x", equals("x+a"), where=["a=b", "b=a"], x=real()
+        )
+
+
 def test_no_draw():
     derivation("Numbers", r"\log4", equals(r"2\log2"))
     with pytest.raises(TypeError, match="must be a draw"):

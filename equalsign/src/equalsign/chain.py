@@ -550,6 +550,7 @@ class _Run:
 
     def _check_used(self) -> None:
         """Refuse a draw, a definition or a range that nothing uses."""
+        self._check_said()
         scope = self.reading.scope
         used: set[str] = set()
         for formula in self.formulas.values():
@@ -577,6 +578,18 @@ class _Run:
                 raise CheckFailed(
                     f"{self._place(n)} takes {', '.join(sorted(unknown))}, which is not drawn"
                 )
+
+    def _check_said(self) -> None:
+        mentioned = self.reading.mentioned()
+        for definition in self.reading.definitions:
+            used = definition.head.name in mentioned
+            if definition.tex in self.where and not used:
+                raise CheckFailed(
+                    f"nothing uses the definition {definition.tex}"
+                )
+        for name in self.reading.scope.ranges:
+            if name not in mentioned:
+                raise CheckFailed(f"nothing runs over the range of {name}")
 
     # --- Running --------------------------------------------------------------
 
@@ -665,14 +678,16 @@ class _Run:
     ) -> np.ndarray:
         """Tell at which points two sides are related."""
         a, b = self._same_shape(a, b, n)
+        finite = _finite(a) & _finite(b)
         held = _related(relation, a, b, tolerance)
+        held &= np.array(group.edge) | finite
         if relation in "≥≤":
-            gaps = abs(_flat(a) - _flat(b)).min(axis=1)
-            best = int(np.argmin(gaps))
             nearest = self.nearest.setdefault(n, _Nearest())
-            if gaps[best] < nearest.gap:
-                nearest.gap = float(gaps[best])
-                nearest.point = group.points[best]
+            for index in np.flatnonzero(finite).tolist():
+                gap = float(abs(_flat(a) - _flat(b))[index].min())
+                if gap < nearest.gap:
+                    nearest.gap = gap
+                    nearest.point = group.points[index]
         return held
 
     def _same_shape(
@@ -887,7 +902,7 @@ class _Run:
         if any(line.relation == "=" for line in self.lines):
             foot += " Equal sides agree to 1e-9, and at ten points to 25 digits."
         for n, nearest in self.nearest.items():
-            if nearest.gap > 0 and nearest.point:
+            if nearest.point:
                 place = ", ".join(
                     f"${self.drawn.tex[k]}$ = {verify._short(v)}"
                     for k, v in nearest.point.items()

@@ -63,7 +63,7 @@ a defined name, ŷ, it moves that name and what is defined by it. They are exact
 differentiation), nested to any order.
 
 **Zero.** 0 times the infinite logarithm of 0 is 0. ``(\log0:=A)`` after a line gives the
-logarithm of 0 another value.
+logarithm of 0 another value in the whole derivation.
 
 **Integrals** are in one dimension, by the double-exponential rule; the step is halved until the
 value stands to 1e-10, or 1e-27 in multiprecision. Series end when three terms in a row no longer

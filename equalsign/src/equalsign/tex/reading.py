@@ -112,32 +112,58 @@ class Reading:
                 for side in formula.sides
             ]
 
-    def expanded(self, node: Node) -> Node:
-        """Put definitions without arguments in the place of their names."""
-        if isinstance(node, Name):
-            for definition in self.scope.definitions.get(node.name, ()):
-                head = definition.head
-                if not head.args and not head.subs:
-                    return self.expanded(definition.body)
-        if isinstance(node, Call):
+    def expanded(
+        self, node: Node, busy: frozenset[str] = frozenset()
+    ) -> Node:
+        """Put definitions in the place of what they define."""
+        if isinstance(node, Name | Call) and node.name not in busy:
+            args = node.args if isinstance(node, Call) else ()
+            subs = node.subs if isinstance(node, Call) else ()
             found = [
                 d
                 for d in self.scope.definitions.get(node.name, ())
-                if len(d.head.args) == len(node.args)
-                and len(d.head.subs) == len(node.subs)
+                if len(d.head.args) == len(args)
+                and len(d.head.subs) == len(subs)
+                and not d.head.entries
             ]
-            if len(found) == 1 and not node.primes:
+            if len(found) == 1 and not getattr(node, "primes", 0):
                 head = found[0].head
-                if not head.entries:
-                    given = dict(
-                        zip(
-                            (*head.subs, *head.args),
-                            (*node.subs, *node.args),
-                            strict=True,
-                        )
+                given = dict(
+                    zip(
+                        (*head.subs, *head.args),
+                        (*subs, *args),
+                        strict=True,
                     )
-                    return self.expanded(_replace(found[0].body, given))
-        return rebuild(node, self.expanded)
+                )
+                body = _replace(found[0].body, given)
+                return self.expanded(body, busy | {node.name})
+        return rebuild(node, lambda part: self.expanded(part, busy))
+
+    def mentioned(self) -> set[str]:
+        """Give all names and indices in the formulas, and in the definitions that they use."""
+        scope = self.scope
+        waiting: list[Node] = [
+            *scope.ranges.values(),
+            *scope.random.values(),
+        ]
+        for formula in self.formulas:
+            waiting += [*formula.sides, *formula.conditions]
+        if scope.log_zero is not None:
+            waiting.append(scope.log_zero)
+        names: set[str] = set()
+        while waiting:
+            for node in walk(waiting.pop()):
+                new = {
+                    getattr(node, "name", ""),
+                    *getattr(node, "indices", ()),
+                }
+                new.add(getattr(node, "variable", ""))
+                for name in new - names:
+                    names.add(name)
+                    waiting += [
+                        d.body for d in scope.definitions.get(name, ())
+                    ]
+        return names
 
 
 def _replace(node: Node, given: Mapping[str, Node]) -> Node:
