@@ -143,9 +143,10 @@ class Reading:
         """Give all names and indices in the formulas, and in the definitions that they use."""
         scope = self.scope
         waiting: list[Node] = [
-            *scope.ranges.values(),
-            *scope.random.values(),
+            said.right if isinstance(said, Relation) else said
+            for said in scope.ranges.values()
         ]
+        waiting += scope.random.values()
         for formula in self.formulas:
             waiting += [*formula.sides, *formula.conditions]
         if scope.log_zero is not None:
@@ -160,9 +161,9 @@ class Reading:
                 new.add(getattr(node, "variable", ""))
                 for name in new - names:
                     names.add(name)
-                    waiting += [
-                        d.body for d in scope.definitions.get(name, ())
-                    ]
+                    for definition in scope.definitions.get(name, ()):
+                        names.update(definition.head.subs)
+                        waiting.append(definition.body)
         return names
 
 
