@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 SITE := _build/html
 NB ?=
 
-.PHONY: book test refresh lab serve bench mutate clean
+.PHONY: book test refresh findings lab serve bench mutate clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.txt pyproject.toml equalsign/pyproject.toml book/pyproject.toml
@@ -36,6 +36,9 @@ test: $(READY)
 	$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest -n 2 tests/book/test_site.py
 	@echo "==> All of it passed: every equals sign ran"
+
+findings: $(READY)
+	$(BIN)/python -m book.findings $(NB)
 
 refresh: $(READY)
 	$(BIN)/python -m book.refresh $(NB)

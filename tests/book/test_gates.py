@@ -29,6 +29,7 @@ EVERY_NOTEBOOK = [
     gates.no_errors,
     gates.no_skips,
     gates.every_line_ran,
+    gates.findings_stressed,
     gates.numbers_produced,
     gates.no_machine,
     gates.normalised,
@@ -94,6 +95,10 @@ def test_contents():
 
 def test_three_rooms_one_name():
     passes(gates.rooms_agree(ROOT))
+
+
+def test_no_loose_findings():
+    passes(gates.no_loose_findings(BOOK, ROOT))
 
 
 def test_no_registry_is_named():
@@ -593,6 +598,34 @@ def test_markdown_is_split():
     prose, (note,) = split_markdown(text)
     assert prose.split() == ["A", "B", "D", "E"]
     assert note.options["class"] == "0.1234"
+
+
+# --- Findings ---------------------------------------------------------------------------------
+
+
+def found(holds, label="fi-toy"):
+    check = record("finding", "It is so", holds=holds) | {"label": label}
+    return code("1", displayed("It is so ✓", check))
+
+
+def test_a_finding_without_a_current_stress_run():
+    passes(gates.findings_stressed(toy(found(["16 other seeds"]))))
+    says(
+        gates.findings_stressed(toy(found([]))),
+        "the finding 'It is so' has no current record",
+        "make findings NB=toy",
+    )
+
+
+def test_stored_runs_and_findings_agree(tmp_path):
+    (tmp_path / "chapters/findings").mkdir(parents=True)
+    for name in ("fi-toy", "fi-gone"):
+        (tmp_path / f"chapters/findings/{name}.json").write_text("{}")
+    loose, twice = gates.no_loose_findings(
+        [toy(found([]), found([]))], tmp_path
+    )
+    says([loose], "fi-gone.json belongs to no finding", "remove it")
+    says([twice], "2 findings have the label fi-toy")
 
 
 # --- Contents and rooms -----------------------------------------------------------------------

@@ -23,7 +23,7 @@ import yaml
 from book.refresh import KERNELSPEC
 from equalsign import RECORD_TYPE
 
-CHECKS = ("derivation", "gradient", "published", "refutes")
+CHECKS = ("derivation", "gradient", "published", "refutes", "finding")
 LINES = ("start", "equals", "at_least", "at_most", "tends_to")
 
 OURS = ("losslib", "equalsign", "book")
@@ -424,6 +424,40 @@ def checks_recorded(chapter: Chapter) -> list[str]:
             sums[-1].says(f"it does not count the chapter's {count} checks")
         )
     return messages
+
+
+def findings_stressed(chapter: Chapter) -> list[str]:
+    """Every finding has been tried on seeds and settings that its page has not seen."""
+    return [
+        cell.says(
+            f"the finding {record['statement']!r} has no current record of a stress run",
+            f"run `make findings NB={chapter.name}`; what does not hold there is reworded or taken "
+            f"out; then run `make refresh NB={chapter.name}`",
+        )
+        for cell in chapter.cells
+        for record in cell.records
+        if record["kind"] == "finding" and not record["detail"]["holds"]
+    ]
+
+
+def no_loose_findings(book: Iterable[Chapter], root: Path) -> list[str]:
+    """Every stored stress run belongs to a finding, and each finding has a label of its own."""
+    labels = Counter(
+        record["label"]
+        for chapter in book
+        for cell in chapter.cells
+        for record in cell.records
+        if record["kind"] == "finding"
+    )
+    stored = {path.stem for path in (root / "chapters/findings").glob("*")}
+    return [
+        f"chapters/findings/{name}.json belongs to no finding of the book: remove it"
+        for name in sorted(stored - set(labels))
+    ] + [
+        f"{count} findings have the label {label}: give each its own"
+        for label, count in labels.items()
+        if count > 1
+    ]
 
 
 def every_line_ran(chapter: Chapter) -> list[str]:

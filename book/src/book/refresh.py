@@ -70,19 +70,26 @@ def refresh(path: Path) -> None:
     )
 
 
-def main(names: list[str]) -> None:
-    """Refresh the named notebooks, the ledger last, since it reads the others."""
-    os.environ.setdefault(
-        "OMP_NUM_THREADS", "1"
-    )  # the arrays are small: threads only wait
+def named(names: list[str]) -> list[Path]:
+    """Return the named notebooks, or all; the ledger last, since it reads the others."""
     known = {path.stem: path for path in sorted(CHAPTERS.glob("*.ipynb"))}
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(
             f"no chapter named {', '.join(unknown)}; there are: {', '.join(known)}"
         )
-    for name in sorted(names or known, key="ledger".__eq__):
-        refresh(known[name])
+    return [
+        known[name] for name in sorted(names or known, key="ledger".__eq__)
+    ]
+
+
+def main(names: list[str]) -> None:
+    """Refresh the named notebooks."""
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # the arrays are small: threads only wait
+    for path in named(names):
+        refresh(path)
 
 
 if __name__ == "__main__":

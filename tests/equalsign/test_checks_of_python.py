@@ -1,4 +1,4 @@
-"""Plant a fault for every refusal of equalsign.verify, and see that what is right passes."""
+"""Plant a fault for every refusal of equalsign, and see that what is right passes."""
 
 import json
 import math
@@ -13,25 +13,31 @@ from nbclient import NotebookClient
 from numpy import exp, log
 
 import losslib
-from equalsign import verify
-from equalsign.verify import (
+from equalsign import (
     CheckFailed,
+    _records,
+    _words,
+    accounts,
     at_least,
     at_most,
     choice,
     derivation,
+    derivations,
     distribution,
     equals,
     gradient,
+    gradients,
     integer,
     joint,
     label,
     ledger,
     logits,
     positive,
+    publications,
     published,
     real,
     reals,
+    refutations,
     refutes,
     start,
     stochastic,
@@ -43,7 +49,7 @@ from equalsign.verify import (
 
 @pytest.fixture(autouse=True)
 def _fresh_records():
-    verify._records.clear()
+    _records.records.clear()
 
 
 @pytest.fixture
@@ -54,7 +60,10 @@ def shown(monkeypatch):
     def keep(markdown, plain, record=None):
         seen.append((markdown, plain, record))
 
-    monkeypatch.setattr(verify, "_show", keep)
+    for module in (
+        accounts, derivations, gradients, publications, refutations,
+    ):  # fmt: skip
+        monkeypatch.setattr(module, "display_check", keep)
     return seen
 
 
@@ -253,7 +262,7 @@ def test_a_fault_in_one_line_is_named(shown, name, line, words):
     with fails(*words):
         margins(**{name: line})
     assert not shown
-    assert not verify._records
+    assert not _records.records
 
 
 def test_a_helper_that_calls_losslib_is_seen_through():
@@ -607,7 +616,9 @@ def test_a_limit_takes_one_parameter_and_a_positive_rate():
     ],
 )
 def test_a_limit_says_how_fast(options, words):
-    rows = verify._rows(tends_to("a", lambda: 0.0, **options).convergence())
+    rows = _words.tex_rows(
+        tends_to("a", lambda: 0.0, **options).convergence()
+    )
     assert words in rows[0]
 
 
@@ -779,6 +790,7 @@ def test_published_numbers_of_every_library_pass(shown):
         "CE",
         "1.3133 0.1269",
         source="[docs](https://example.org)",
+        place="p. 1",
         by_hand=values,
         losslib=np.array([values], dtype=np.float32),
         pytorch=torch.tensor(values, requires_grad=True),
@@ -790,7 +802,7 @@ def test_published_numbers_of_every_library_pass(shown):
         in markdown
     )
     assert plain.endswith("✓ 2 numbers equal to every printed digit.")
-    assert record["source"] == "[docs](https://example.org)"
+    assert record["source"] == "[docs](https://example.org), p. 1"
     assert record["points"] == 2
 
 
@@ -808,7 +820,9 @@ def test_published_numbers_of_every_library_pass(shown):
     ],
 )
 def test_numbers_are_compared_as_they_are_printed(printed, value):
-    published("Number", printed, source="nobody", by_hand=value)
+    published(
+        "Number", printed, source="nobody", place="p. 1", by_hand=value
+    )
 
 
 @pytest.mark.parametrize(
@@ -837,14 +851,21 @@ def test_numbers_are_compared_as_they_are_printed(printed, value):
 )
 def test_a_wrong_digit_is_refused(printed, value, words):
     with fails("Number: ", *words):
-        published("Number", printed, source="nobody", by_hand=value)
+        published(
+            "Number", printed, source="nobody", place="p. 1", by_hand=value
+        )
 
 
 def test_published_rows_by_name(shown):
     rows = {"mean": "0.50", "|sum|": "1.00 2.00"}
     values = {"mean": 0.5, "|sum|": [1, 2]}
     published(
-        "Rows", rows, source="nobody", by_hand=values, numpy=values.get
+        "Rows",
+        rows,
+        source="nobody",
+        place="p. 1",
+        by_hand=values,
+        numpy=values.get,
     )
     assert (
         "| \\|sum\\| | 1.00 2.00 | 1.00 2.00 | 1.00 2.00 | ✓ |"
@@ -854,23 +875,33 @@ def test_published_rows_by_name(shown):
         "Rows: row |sum|, column numpy, number 2: printed 2.00, got 3.00"
     ):
         published(
-            "Rows", rows, source="nobody", numpy=values | {"|sum|": [1, 3]}
+            "Rows",
+            rows,
+            source="nobody",
+            place="p. 1",
+            numpy=values | {"|sum|": [1, 3]},
         )
     with fails("Rows: a column has the rows ['mean'] where"):
-        published("Rows", rows, source="nobody", numpy={"mean": 0.5})
+        published(
+            "Rows", rows, source="nobody", place="p. 1", numpy={"mean": 0.5}
+        )
     with fails("Rows: a column must give a value for each of the rows"):
-        published("Rows", rows, source="nobody", numpy=[0.5, 1, 2])
+        published(
+            "Rows", rows, source="nobody", place="p. 1", numpy=[0.5, 1, 2]
+        )
 
 
 def test_published_needs_a_column_of_computed_numbers():
     with fails("there is no column"):
-        published("None", "1.0", source="nobody")
+        published("None", "1.0", source="nobody", place="p. 1")
     with pytest.raises(
         TypeError, match="a column holds computed numbers, not the text"
     ):
-        published("Text", "1.0", source="nobody", by_hand=["1.0"])
+        published(
+            "Text", "1.0", source="nobody", place="p. 1", by_hand=["1.0"]
+        )
     with pytest.raises(ValueError, match="'one' is not a number"):
-        published("Word", "one", source="nobody", by_hand=1.0)
+        published("Word", "one", source="nobody", place="p. 1", by_hand=1.0)
 
 
 # --- Refutations --------------------------------------------------------------------------------
@@ -885,7 +916,8 @@ def symmetric(**changes):
         "source": "a slip",
         "holds": lambda p, q: abs(kl(p, q) - kl(q, p)) < 1e-9,
         "says": "Only $D(p, q) \\ge 0$ holds.",
-        "truth": lambda p, q: kl(p, q) >= 0,
+        "truth": lambda p, q: kl(p, q) >= -1e-15,
+        "edge": [{"p": [0.5, 0.25, 0.25], "q": [0.25, 0.5, 0.25]}],
         "p": distribution(3),
         "q": distribution(3),
     } | changes
@@ -899,6 +931,7 @@ def test_a_false_claim_is_refuted(shown):
         edge=[
             {"p": [0.5, 0.25, 0.25], "q": [0.25, 0.25, 0.5]},
             {"p": [0.5, 0.4, 0.1]},
+            {"p": [0.5, 0.4, 0.1], "q": [0.4, 0.5, 0.1]},
         ],
     )
     markdown, plain, record = shown[0]
@@ -910,7 +943,7 @@ def test_a_false_claim_is_refuted(shown):
     assert "what is so held at 300 random points" in plain
     assert record["detail"]["kind"] == "wrong"
     assert record["detail"]["erratum"] == 3
-    assert record["points"] == 302
+    assert record["points"] == 303
 
 
 def test_edges_are_tried_first_and_shown_with_four_decimals(shown):
@@ -930,14 +963,14 @@ def test_edges_are_tried_first_and_shown_with_four_decimals(shown):
     )
     words = "Counter-example: x = 0.3333; x^2 = 0.1111; minus = 0.0000; list = [1.2346, 2.0000]"
     assert words in shown[0][1]
-    assert shown[0][2]["points"] == 2
+    assert shown[0][2]["points"] == 302
 
 
 def test_a_claim_that_holds_everywhere_cannot_be_refuted():
     with fails(
-        "KL is symmetric: the claim held at all 300 points: strike it"
+        "KL is symmetric: the claim held at all 301 points: strike it"
     ):
-        symmetric(holds=lambda p, q: kl(p, q) >= 0, truth=None)
+        symmetric(holds=lambda p, q: kl(p, q) >= -1e-15, truth=None)
 
 
 def test_a_false_truth_is_refused():
@@ -997,9 +1030,30 @@ def test_a_claim_needs_one_kind_of_refutation():
 
 def test_a_claim_about_one_case_is_tried_once(shown):
     refutes(
-        "2 < 1", source="a slip", says="It is larger.", holds=lambda: 2 < 1
+        "2 < 1",
+        source="a slip",
+        says="It is larger.",
+        holds=lambda: 2 < 1,
+        never="two numbers keep their order",
     )
     assert shown[0][2]["points"] == 1
+    assert "It holds nowhere: two numbers keep their order" in shown[0][0]
+
+
+def test_a_claim_that_never_holds_is_refused():
+    """Its predicate may be one that nobody's claim can pass."""
+    with fails("the claim held at none of 301 points", "say why it cannot"):
+        symmetric(holds=lambda p, q: False)
+    with fails("is said to hold nowhere (why not), but held at"):
+        refutes(
+            "Positive", source="a slip", says="no", holds=lambda x: x > 0,
+            never="why not", x=real(),
+        )  # fmt: skip
+
+
+def test_published_needs_the_place():
+    with fails("Number: place must say where nobody prints the numbers"):
+        published("Number", "1", source="nobody", place=" ", by_hand=1)
 
 
 # --- Samplers -----------------------------------------------------------------------------------
@@ -1083,7 +1137,7 @@ def test_terminal_text_of_a_derivation(capsys):
 
 def test_long_reasons_are_broken_and_escaped():
     reason = "the weight $w_k = \\frac{1}{n}$ is taken out & shared by 100% of classes #1 to n_0"
-    rows = verify._rows(reason)
+    rows = _words.tex_rows(reason)
     assert len(rows) > 1
     assert r"\text{the weight $w_k = \frac{1}{n}$ is taken out" in rows[0]
     assert r"\&" in "".join(rows)
@@ -1106,7 +1160,7 @@ def test_long_reasons_are_broken_and_escaped():
     ],
 )
 def test_symbols(name, tex):
-    assert verify._symbol(name) == tex
+    assert _words.symbol(name) == tex
 
 
 def test_summary_counts_what_was_checked(shown):
@@ -1114,7 +1168,13 @@ def test_summary_counts_what_was_checked(shown):
         summary()
     margins()
     margins()
-    published("Pi is |3.14|", "3.14", source="Archimedes", numpy=np.pi)
+    published(
+        "Pi is |3.14|",
+        "3.14",
+        source="Archimedes",
+        place="p. 1",
+        numpy=np.pi,
+    )
     summary()
     markdown, plain, record = shown[-1]
     assert record is None
@@ -1135,10 +1195,10 @@ def test_two_runs_give_the_same_bytes(shown):
 
 def test_a_notebook_shows_checks_and_the_ledger_reads_them(tmp_path):
     code = [
-        "from equalsign.verify import *",
+        "from equalsign import *",
         'derivation("Twice", start("2x", lambda x: 2 * x), equals("x+x", lambda x: x + x),'
         ' label="eq-twice", x=real())',
-        'published("Half", "0.50", source="nobody", by_hand=0.5)',
+        'published("Half", "0.50", source="nobody", place="p. 1", by_hand=0.5)',
         "summary()",
     ]
     notebook = nbformat.v4.new_notebook(

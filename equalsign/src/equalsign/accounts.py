@@ -1,0 +1,112 @@
+"""What was checked: in this session, and in stored notebooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from equalsign._base import RECORD_TYPE, CheckFailed
+from equalsign._records import KIND_WORDS, display_check, records
+from equalsign._words import counted, markdown_table, text_columns, unmarked
+
+
+def summary() -> None:
+    """Display the checks recorded so far in this session.
+
+    Raises
+    ------
+    CheckFailed
+        If there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from equalsign import published
+    >>> records.clear()
+    >>> published("Pi", "3.14", source="Archimedes", place="proposition 3", numpy=np.pi)
+    Pi (Archimedes, proposition 3)
+      printed  NumPy  held
+      3.14     3.14   ✓
+    ✓ 1 number equal to every printed digit.
+    >>> summary()
+      kind       statement  checked at
+      published  Pi         1 number
+    1 check held: 1 set of published numbers.
+    """
+    if not records:
+        raise CheckFailed("nothing was checked")
+    rows = [
+        [r["kind"], r["statement"], _extent(r)] for r in records.values()
+    ]
+    kinds = [kind for kind, _ in records]
+    counts = ", ".join(
+        counted(kinds.count(kind), *KIND_WORDS[kind])
+        for kind in dict.fromkeys(kinds)
+    )
+    total = f"{counted(len(rows), 'check')} held: {counts}."
+    heads = ["kind", "statement", "checked at"]
+    plain = text_columns(
+        [
+            ["", *heads],
+            *(["", *(unmarked(cell) for cell in row)] for row in rows),
+        ]
+    )
+    display_check(
+        f"{markdown_table(heads, rows)}\n\n{total}\n", f"{plain}\n{total}"
+    )
+
+
+def _extent(record: Mapping[str, Any]) -> str:
+    return counted(
+        record["points"],
+        "number" if record["kind"] == "published" else "point",
+    )
+
+
+def ledger(*places: str | Path) -> list[dict[str, Any]]:
+    """Read the records that stored notebooks hold.
+
+    Parameters
+    ----------
+    *places : str or Path
+        Notebooks, in the order to read them; of a folder, all its notebooks by name.
+
+    Returns
+    -------
+    list of dict
+        The record of every check, with the name of its ``"chapter"`` first.
+
+    Raises
+    ------
+    FileNotFoundError
+        If a place does not exist.
+
+    Examples
+    --------
+    >>> ledger()
+    []
+    """
+    return [
+        record
+        for path in _notebooks(places)
+        for record in _stored_records(path)
+    ]
+
+
+def _notebooks(places: Iterable[str | Path]) -> Iterator[Path]:
+    for place in map(Path, places):
+        if not place.exists():
+            raise FileNotFoundError(f"there is no {place}")
+        yield from (
+            sorted(place.glob("*.ipynb")) if place.is_dir() else [place]
+        )
+
+
+def _stored_records(path: Path) -> Iterator[dict[str, Any]]:
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        for output in cell.get("outputs", ()):
+            record = output.get("data", {}).get(RECORD_TYPE)
+            if record is not None:
+                yield {"chapter": path.stem, **record}

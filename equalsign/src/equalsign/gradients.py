@@ -1,0 +1,215 @@
+"""A derived gradient against automatic and numerical differentiation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from equalsign._base import (
+    DIFFERENCE_TOLERANCE,
+    CheckFailed,
+    Function,
+    Point,
+    about,
+)
+from equalsign._formula import Formula, check_names, from_package
+from equalsign._points import draw_points
+from equalsign._records import display_check, keep_record
+from equalsign._words import aligned, all_digits, at_point, unmarked
+from equalsign.derivations import _holds
+from equalsign.samplers import Sampler
+
+
+def gradient(
+    statement: str,
+    loss: Function,
+    derived: Function,
+    /,
+    *,
+    wrt: str = "z",
+    tex: str | None = None,
+    label: str | None = None,
+    words: str | None = None,
+    points: int = 100,
+    edge: Sequence[Mapping[str, Any]] | None = None,
+    **samplers: Sampler,
+) -> None:
+    r"""Run a derived gradient against autograd and against central differences.
+
+    Parameters
+    ----------
+    statement : str
+        What is derived, in words.
+    loss : callable
+        The scalar loss, of float64 PyTorch tensors (integers come as 0-d int64 tensors).
+    derived : callable
+        The gradient as derived, of NumPy arrays; it calls neither PyTorch nor `losslib`.
+    wrt : str
+        The name of the argument that the gradient is with respect to.
+    tex : str, optional
+        The formula that `derived` computes.
+    label : str, optional
+        The label of the equation, for ``{eq}``.
+    words : str, optional
+        What the gradient says, in words.
+    points, edge, **samplers
+        As in :func:`derivation`.
+
+    Raises
+    ------
+    CheckFailed
+        If the gradients differ, have different shapes, or hold a nan.
+
+    Examples
+    --------
+    >>> from equalsign import reals
+    >>> gradient("A parabola", lambda z: (z**2).sum(), lambda z: 2 * z,
+    ...          tex=r"\nabla_z \|z\|^2 = 2z", z=reals(3))
+    A parabola
+        \nabla_z \|z\|^2 = 2z    ✓ autograd ✓ differences
+    ✓ equal to autograd and to central differences at 100 random points: z 3 real numbers
+    (normal, sd 2).
+    """
+    with about(statement):
+        drawn = draw_points(samplers, points, edge)
+        value, slope = (
+            Formula("the loss", loss),
+            Formula("the derived gradient", derived),
+        )
+        check_names([value, slope], drawn.names, drawn.names)
+        if wrt not in value.names:
+            raise CheckFailed(
+                f"the loss does not take {wrt}, the argument to derive by"
+            )
+        for point, _ in drawn:
+            _check_gradient(value, slope, wrt, point)
+        for package in ("torch", "losslib"):
+            if called := from_package(slope, package):
+                raise CheckFailed(
+                    f"{slope.where} calls {called}; compute it from its formula"
+                )
+    record = keep_record(
+        "gradient",
+        statement,
+        name=label,
+        points=len(drawn),
+        lines=[{"relation": "=", "tex": tex, "reason": words or ""}]
+        if tex
+        else [],
+        detail={"wrt": wrt, "samplers": drawn.detail()},
+    )
+    foot = (
+        f"✓ equal to autograd and to central differences {drawn.words()}."
+    )
+    parts = [f"**{statement}**", f"<small>{foot}</small>"]
+    text = [statement, unmarked(foot)]
+    if tex:
+        marks = r"& \quad{\small \checkmark\ \text{autograd}\quad\checkmark\ \text{differences}}"
+        parts.insert(1, aligned([f"& {tex}", marks], label))
+        text.insert(1, f"    {tex}    ✓ autograd ✓ differences")
+    if words:
+        parts.append(words)
+        text.append(unmarked(words))
+    display_check("\n\n".join(parts) + "\n", "\n".join(text), record)
+
+
+@np.errstate(all="ignore")
+def _check_gradient(
+    loss: Formula, derived: Formula, wrt: str, point: Point
+) -> None:
+    expected = derived.value(point)
+    where = at_point(point)
+    shape = np.shape(point[wrt])
+    if expected.shape != shape:
+        raise CheckFailed(
+            f"{derived.where} has shape {expected.shape}, but {wrt} has {shape}"
+        )
+    automatic, size = _autograd(loss, wrt, point)
+    if not _holds("=", expected, automatic):
+        raise CheckFailed(
+            f"{derived.where} is {all_digits(expected)}, "
+            f"but autograd's is {all_digits(automatic)}{where}"
+        )
+    eps = np.finfo(np.float64).eps
+    steps = eps ** (1 / 3) * np.clip(
+        abs(np.asarray(point[wrt], dtype=np.float64)), 1e-3, 1
+    )
+    numeric = _differences(loss, wrt, point, steps)
+    rounding = 16 * eps * abs(size) / steps
+    slack = DIFFERENCE_TOLERANCE * np.maximum(1.0, abs(expected)) + rounding
+    taken = np.isfinite(np.asarray(point[wrt], dtype=np.float64))
+    if not np.all((abs(numeric - expected) <= slack)[taken]):
+        raise CheckFailed(
+            f"{derived.where} is {all_digits(expected)}, but central differences give "
+            f"{all_digits(numeric)}{where}"
+        )
+
+
+def _tensors(point: Point) -> Point:
+    import torch
+
+    return {
+        name: torch.tensor(value, dtype=torch.int64)
+        if np.asarray(value).dtype.kind in "iu"
+        else torch.tensor(value, dtype=torch.float64)
+        for name, value in point.items()
+    }
+
+
+def _autograd(
+    loss: Formula, wrt: str, point: Point
+) -> tuple[np.ndarray, float]:
+    """Give the gradient by PyTorch, and the value of the loss."""
+    tensors = _tensors(point)
+    variable = tensors[wrt].double().requires_grad_()
+    value = loss(tensors | {wrt: variable})
+    if not hasattr(value, "backward") or value.ndim != 0:
+        raise CheckFailed(
+            f"{loss.where} must be one scalar tensor{at_point(point)}, not {value!r}"
+        )
+    if not value.requires_grad:
+        raise CheckFailed(
+            f"{loss.where} does not depend on {wrt}{at_point(point)}"
+        )
+    value.backward()
+    if variable.grad is None:
+        raise CheckFailed(
+            f"{loss.where} does not depend on {wrt}{at_point(point)}"
+        )
+    slope = variable.grad.numpy()
+    if np.isnan(slope).any():
+        raise CheckFailed(
+            f"autograd's gradient is nan{at_point(point)}: {all_digits(slope)}"
+        )
+    return slope, float(value.detach())
+
+
+def _differences(
+    loss: Formula, wrt: str, point: Point, steps: np.ndarray
+) -> np.ndarray:
+    """Central differences of the loss in every finite entry of the argument.
+
+    Those of two steps are extrapolated, so that the error falls with the fourth power of the step.
+    """
+    base = np.asarray(point[wrt], dtype=np.float64)
+    slopes = np.zeros(base.shape)
+
+    def slope(index: tuple[int, ...], step: float) -> float:
+        above, below = base.copy(), base.copy()
+        above[index] += step
+        below[index] -= step
+        high, low = (
+            float(loss(_tensors(point | {wrt: end})))
+            for end in (above, below)
+        )
+        return float((high - low) / (above[index] - below[index]))
+
+    for index in np.ndindex(base.shape):
+        if np.isfinite(base[index]):
+            step = float(steps[index])
+            slopes[index] = (
+                4 * slope(index, step / 2) - slope(index, step)
+            ) / 3
+    return slopes

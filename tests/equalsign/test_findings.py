@@ -1,0 +1,236 @@
+"""Findings: what holds on other seeds and settings passes, what does not is refused."""
+
+import json
+import subprocess
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+
+from equalsign import CheckFailed, finding, findings, stress
+from equalsign._digest import digest
+from equalsign.findings import other_seeds
+
+
+@pytest.fixture(autouse=True)
+def _apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(findings, "_runs", {})
+
+
+def noisy(seed, steps=100, rate=1.0, level=1.0):
+    rng = np.random.default_rng(seed)
+    return {"mean": rate * rng.normal(level, 0.1, steps).mean()}
+
+
+def state(experiment=noisy, **changes):
+    options = {
+        "effect": lambda r: r["mean"] - 0.5,
+        "of": "mean less 0.5",
+        "label": "fi-toy",
+    }
+    statement = changes.pop("statement", "The mean is above one half")
+    finding(statement, experiment, **(options | changes))
+
+
+def stressed(*args, **options):
+    with stress(findings.Path("findings")):
+        state(*args, **options)
+
+
+def test_what_holds_is_shown_with_its_error(capsys):
+    state()
+    said = capsys.readouterr().out
+    assert "8 seeds of this page  0.494   0.004  ✓" in said
+    assert "Not yet tried on other seeds" in said
+
+
+def test_an_effect_of_the_wrong_sign_is_refused():
+    with pytest.raises(
+        CheckFailed, match=r"above one half: on 8 seeds.*not above 0"
+    ):
+        state(effect=lambda r: 0.5 - r["mean"])
+
+
+def test_an_effect_within_two_errors_is_refused():
+    with pytest.raises(CheckFailed, match="not above 0 by 2 of"):
+        state(effect=lambda r: r["mean"] - 1, seeds=4)
+
+
+def test_no_effect_beyond_a_size():
+    state(effect=lambda r: r["mean"] - 1, within=0.1)
+    with pytest.raises(CheckFailed, match=r"not within 0\.01"):
+        state(effect=lambda r: r["mean"] - 1, within=0.01)
+
+
+def test_a_nan_is_no_effect():
+    with pytest.raises(CheckFailed, match="no finite number"):
+        state(effect=lambda r: float("nan"))
+
+
+def lucky(seed, steps=100):
+    """The effect is there on the seeds of the page, and reversed on all others."""
+    return {"mean": (1.0 if seed < 8 else 0.0) + 1e-3 * (seed % 5)}
+
+
+def brief(seed, steps=100):
+    """The effect is there at first, and gone after four times the steps."""
+    return {"mean": (1.0 if steps < 200 else 0.0) + 1e-3 * (seed % 5)}
+
+
+def test_an_effect_that_other_seeds_reverse_is_refused():
+    state(lucky)
+    with pytest.raises(
+        CheckFailed, match="on 16 other seeds the effect is -0"
+    ):
+        stressed(lucky)
+
+
+def test_an_effect_that_more_steps_undo_is_refused():
+    stressed(brief)
+    with pytest.raises(
+        CheckFailed, match="on four times the steps the effect"
+    ):
+        stressed(brief, vary=["steps"], statement="It stays above one half")
+
+
+def test_the_record_says_where_it_holds(capsys):
+    vary = {"steps": (4,), "rate": (0.6, 3.0)}
+    stressed(vary=vary)
+    capsys.readouterr()
+    state(vary=vary)
+    said = capsys.readouterr().out
+    for place in ("16 other", "four times the steps", "0.6 times the rate"):
+        assert place in said
+    assert "held in all 5 places" in said
+
+
+def test_a_third_of_the_rate_is_tried_too():
+    """With a third of the rate the mean is a third, below one half."""
+    with pytest.raises(CheckFailed, match="on a third of the rate"):
+        stressed(vary=["rate"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"statement": "In other words"},
+        {"effect": lambda r: r["mean"] - 0.4},
+        {"level": 1.1},
+        {"within": 2.0},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_record_of_something_else_is_not_current(change, capsys):
+    stressed()
+    state()
+    assert "held in all 2 places" in capsys.readouterr().out
+    state(**change)
+    assert "Not yet tried" in capsys.readouterr().out
+
+
+def test_a_current_record_is_not_made_again():
+    stressed()
+    path = findings.Path("findings/fi-toy.json")
+    record = json.loads(path.read_text())
+    record["tried"]["16 other seeds"]["effect"] = 7.0
+    path.write_text(json.dumps(record))
+    stressed()
+    assert json.loads(path.read_text()) == record
+
+
+def test_seeds_are_those_of_the_statement():
+    assert other_seeds("a") == other_seeds("a")
+    assert not set(other_seeds("a")) & set(other_seeds("b"))
+    assert min(other_seeds("a")) > 1000
+
+
+def test_a_setting_that_the_experiment_lacks():
+    with pytest.raises(ValueError, match="vary: width is no setting"):
+        state(vary=["width"])
+    with pytest.raises(
+        ValueError, match="vary: level has no usual factors"
+    ):
+        state(vary=["level"])
+    with pytest.raises(ValueError, match="seeds must be at least 2"):
+        state(seeds=1)
+    stressed(vary={"level": (2,)})
+
+
+SHIFT = np.array([1.0, 2.0])
+
+
+def helper(x):
+    return x + SHIFT
+
+
+def calls(x):
+    return helper(x) * 2
+
+
+def test_a_digest_sees_what_is_called_and_read(monkeypatch):
+    before = digest(calls)
+    assert digest(calls) == before
+    monkeypatch.setitem(globals(), "SHIFT", np.array([1.0, 2.5]))
+    assert digest(calls) != before
+    monkeypatch.setitem(globals(), "SHIFT", np.array([1.0, 2.0 + 1e-12]))
+    assert digest(calls) == before
+    monkeypatch.setitem(globals(), "helper", lambda x: x - SHIFT)
+    assert digest(calls) != before
+
+
+def test_a_digest_sees_through_modules_and_closures():
+    import losslib
+    from losslib import objective
+
+    def loss(x):
+        return losslib.mse_loss(x, x)
+
+    before = digest(loss)
+    reduce = objective.reduce
+    try:
+        from losslib import regression
+
+        regression.reduce = lambda *a, **k: 0.0
+        assert digest(loss) != before
+    finally:
+        regression.reduce = reduce
+    assert digest(loss) == before
+
+    def made(k):
+        return lambda x: x * k
+
+    assert digest(made(1)) != digest(made(2))
+
+
+def test_a_notebook_is_stressed(tmp_path):
+    source = """import numpy as np
+from equalsign import finding
+
+def noisy(seed, steps=100):
+    return {"mean": np.random.default_rng(seed).normal(1.0, 0.1, steps).mean()}
+"""
+    call = (
+        'finding("High", noisy, effect=lambda r: r["mean"] - %s, of="m",'
+        ' label="fi-nb", vary=["steps"])'
+    )
+    for level, code in (("0.5", 0), ("1.5", 1)):
+        cells = [
+            nbformat.v4.new_code_cell(s) for s in (source, call % level)
+        ]
+        path = tmp_path / "toy.ipynb"
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+        done = subprocess.run(
+            [sys.executable, "-m", "equalsign", str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+    assert "toy.ipynb: High: on 8 seeds" in done.stderr
+    record = json.loads((tmp_path / "findings/fi-nb.json").read_text())
+    assert list(record["tried"]) == [
+        "16 other seeds",
+        "four times the steps",
+    ]
