@@ -70,13 +70,13 @@ def tex_rows(words: str) -> list[str]:
 def tex_text(words: str) -> str:
     pieces = words.split("$")
     text = (
-        f"${piece}$" if index % 2 else _escape(piece)
+        f"${piece}$" if index % 2 else escaped(piece)
         for index, piece in enumerate(pieces)
     )
     return rf"\text{{{''.join(text)}}}"
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     return re.sub(r"([%#&_])", r"\\\1", text)
 
 

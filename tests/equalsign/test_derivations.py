@@ -8,27 +8,25 @@ import re
 import numpy as np
 import pytest
 
-from equalsign import verify
-from equalsign.chain import (
+from equalsign import (
+    CheckFailed,
     at_least,
     at_most,
     by_definition,
     derivation,
-    equals,
-    library,
-    tends_to,
-)
-from equalsign.draws import (
     distribution,
+    equals,
     integer,
     label,
+    library,
     logits,
     positive,
     real,
     subset,
+    tends_to,
     unit,
 )
-from equalsign.verify import CheckFailed
+from equalsign._records import records
 from losslib import logsumexp
 
 SOFTMAX = r"\hat y=\mathrm{softmax}(z)"
@@ -36,11 +34,11 @@ SOFTMAX = r"\hat y=\mathrm{softmax}(z)"
 
 @pytest.fixture(autouse=True)
 def _fresh():
-    verify._records.clear()
+    records.clear()
 
 
 def record():
-    (kept,) = verify._records.values()
+    (kept,) = records.values()
     return kept
 
 
@@ -308,7 +306,7 @@ def test_a_definition_that_needs_itself():
 
 def test_no_draw():
     derivation("Numbers", r"\log4", equals(r"2\log2"))
-    with pytest.raises(TypeError, match="must be a draw"):
+    with pytest.raises(TypeError, match="must be a sampler"):
         derivation("A", "x+x", equals("2x"), x=3.0)
 
 
@@ -318,3 +316,70 @@ def test_two_lambdas_on_a_line_are_told_apart_or_refused():
     assert library(lambda x: x * shared).tex == "x * shared"
     with pytest.raises(CheckFailed, match="one lambda a line"):
         [library(lambda x: x + 1), library(lambda x: x - 1)]
+
+
+def test_infinities_match_only_themselves_and_only_at_edges():
+    for wrong in (r"\log p", "1"):
+        with pytest.raises(CheckFailed, match="does not hold at p = 0"):
+            derivation(
+                "Surprise",
+                r"-\log p",
+                equals(wrong),
+                edge=[{"p": 0.0}],
+                p=unit(),
+            )
+
+
+def test_inequalities_between_infinities_are_refused():
+    with pytest.raises(CheckFailed, match="does not hold"):
+        derivation(
+            "Surprise",
+            r"-\log p",
+            at_least(r"\log p"),
+            edge=[{"p": 0.0}],
+            p=unit(),
+        )
+
+
+def test_an_inequality_that_is_attained(capsys):
+    derivation(
+        "A square", "x^2", at_least("0"), x=real(), edge=[{"x": 0.0}]
+    )
+    assert "Line 2 is attained at x = 0.0000." in capsys.readouterr().out
+
+
+def test_edges_give_a_part_and_sizes_follow(recwarn):
+    derivation(
+        "A sum",
+        r"\sum_kz_k-z_t",
+        equals(r"\sum_{k\ne t}z_k"),
+        edge=[{"n": 1}, {"z": [1e300, -1e300], "n": 2}],
+        n=integer(2, 5),
+        z=logits("n"),
+        t=label("n"),
+    )
+    assert record()["points"] == 302
+    assert not recwarn
+
+
+def test_a_limit_takes_one_parameter_and_a_positive_rate():
+    with pytest.raises(TypeError, match="one parameter"):
+        tends_to("1")
+    with pytest.raises(ValueError, match="rate must be positive"):
+        tends_to("1", rate=0, h=0.0)
+
+
+def test_lines_before_a_limit_run_at_several_values_of_its_parameter():
+    derivation(
+        "Sine",
+        r"\frac{\sin h}h",
+        equals(r"\frac{2\sin(h/2)\cos(h/2)}h", "double angle"),
+        tends_to("1", rate=2, h=0.0),
+    )
+    with pytest.raises(CheckFailed, match="does not hold"):
+        derivation(
+            "Sine",
+            r"\frac{\sin h}h",
+            equals(r"\sin1"),
+            tends_to("1", rate=2, h=0.0),
+        )

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from tex_oracle import DERIVATIONS, NEEDS, tex_name
 
-from equalsign import verify
-from equalsign.chain import Step, derivation
-from equalsign.draws import (
-    Draw,
+from equalsign import (
+    Sampler,
+    Step,
     between,
     choice,
+    derivation,
     distribution,
     integer,
     joint,
@@ -30,7 +30,7 @@ from equalsign.draws import (
     subset,
     unit,
 )
-from equalsign.verify import Sampler
+from equalsign._records import records
 
 _WORDS: list[tuple[str, Any]] = [
     (r"(\d+) logits \(normal, sd (\S+)\)", lambda n, s: logits(int(n), float(s))),
@@ -54,7 +54,7 @@ _WORDS: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
-def _draw(words: str) -> Draw:
+def _draw(words: str) -> Sampler:
     for pattern, make in _WORDS:
         match = re.fullmatch(pattern, words)
         if match:
@@ -62,24 +62,20 @@ def _draw(words: str) -> Draw:
     raise AssertionError(words)
 
 
-def _index(low: int, high: int, size: int) -> Draw:
-    """Draw an index from a part of the classes."""
-    return Draw(
-        lambda size: Sampler(
-            f"an index among {size}",
-            lambda rng: int(rng.integers(low, high + 1)),
-        ),
+def _index(low: int, high: int, size: int) -> Sampler:
+    """Sampler an index from a part of the classes."""
+    return Sampler(
+        f"an index among {size}",
+        lambda rng, size: int(rng.integers(low, high + 1)),
         (size,),
         "index",
     )
 
 
-def _bits(size: int) -> Draw:
-    return Draw(
-        lambda size: Sampler(
-            f"{size} zeros and ones",
-            lambda rng: rng.integers(2, size=size).astype(float),
-        ),
+def _bits(size: int) -> Sampler:
+    return Sampler(
+        f"{size} zeros and ones",
+        lambda rng, size: rng.integers(2, size=size).astype(float),
         (size,),
     )
 
@@ -95,7 +91,7 @@ def as_call(frozen: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
     )
     coded = {of.split(":")[0] for kind in ("subsets", "bits")
              for of in needs.get(kind, {}).values()}  # fmt: skip
-    draws: dict[str, Draw] = {}
+    draws: dict[str, Sampler] = {}
     names: dict[str, str] = {}
     for key, words in frozen["draws"].items():
         if key in coded:
@@ -145,7 +141,7 @@ def test_holds_at_fresh_points(frozen, capsys):
     steps, arguments = as_call(frozen)
     if len(steps) < 2:
         pytest.skip("what is left is no chain")
-    verify._records.clear()
+    records.clear()
     derivation(frozen["title"], steps[0].tex, *steps[1:], **arguments)
-    (record,) = verify._records.values()
+    (record,) = records.values()
     assert record["detail"]["from_tex"] == len(steps)
