@@ -643,7 +643,7 @@ def test_terminal_text_of_a_derivation(capsys):
         "      -\\log\\frac{e^{z_t}}{\\sum_ke^{z_k}}\n"
         "    = \\log\\sum_ke^{z_k}-z_t    ✓ of a quotient\n"
         "    = \\log\\sum_ke^{z_k-z_t}    ✓ pull in\n"
-        "    ≥ \\max_k(z_k-z_t)         ✓ the largest k\n"
+        "    ≥ \\max_k(z_k-z_t)          ✓ the largest k\n"
         "✓ 3 steps held at 300 random points: z 5 logits (normal, sd 2); "
         "t a label among 5 classes. Equal sides agree to 1e-9, and at ten points to 25 digits. "
         "Line 4 comes nearest, to 3.1e-03, at z = [-1.0903, 5.9385, -0.3702, -1.8739, -5.0395], "

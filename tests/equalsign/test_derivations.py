@@ -380,6 +380,6 @@ def test_lines_before_a_limit_run_at_several_values_of_its_parameter():
         derivation(
             "Sine",
             r"\frac{\sin h}h",
-            equals(r"\sin1"),
+            equals(r"\sin h"),
             tends_to("1", rate=2, h=0.0),
         )
