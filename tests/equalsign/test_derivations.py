@@ -69,7 +69,7 @@ def test_a_whole_derivation(capsys):
     out = capsys.readouterr().out
     assert "≜ definition of softmax" in out
     assert "(✓) in Python" in out
-    assert re.search(r"= logsumexp\(z\) - z\[t\] +✓ losslib: agrees", out)
+    assert re.search(r"= logsumexp\(z\) - z\[t\] +✓ agrees", out)
     assert "where \\hat y_k=" in out
     assert "n an integer from 2 to 9; z n logits (normal, sd 2)" in out
     assert "to 25 digits" in out

@@ -43,6 +43,7 @@ from equalsign.refutations import refutes
 from equalsign.samplers import (
     Sampler,
     between,
+    bits,
     choice,
     distribution,
     integer,
@@ -67,6 +68,7 @@ __all__ = [
     "at_least",
     "at_most",
     "between",
+    "bits",
     "by_definition",
     "choice",
     "derivation",

@@ -13,6 +13,9 @@ from equalsign._words import counted, symbol
 from equalsign.samplers import Sampler
 from equalsign.tex.arithmetic import Field
 
+SAME_SIZES = 15
+"""How many points in a row have the same sizes: they run together."""
+
 
 @dataclass
 class Group:
@@ -128,19 +131,22 @@ def draw_points(
 
     def draw(given: Mapping[str, Any]) -> Point:
         drawn = {name: frozen(value) for name, value in given.items()}
+        for name in list(drawn.keys() & samplers.keys()):
+            for size, length in samplers[name].lengths(drawn[name]):
+                drawn.setdefault(size, length)
         for name, sampler in samplers.items():
             value = sampler.at(rng, drawn)
             drawn.setdefault(name, frozen(value))
         return {name: drawn[name] for name in samplers or drawn}
 
     picked = [draw(given) for given in edge or []]
-    drawn = (
-        [draw({}) for _ in range(points)]
-        if samplers
-        else []
-        if picked
-        else [{}]
-    )
+    drawn: list[Point] = [] if picked or samplers else [{}]
+    sizes = {size for s in samplers.values() for size in s.names}
+    for number in range(points if samplers else 0):
+        new = number % SAME_SIZES == 0
+        drawn.append(
+            draw({} if new else {size: drawn[-1][size] for size in sizes})
+        )
     tex = {name: (names or {}).get(name, symbol(name)) for name in samplers}
     return Points(picked, drawn, samplers, tex)
 

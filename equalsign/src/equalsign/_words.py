@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ _ALIASES = {
 
 
 _ROW_WIDTH = 38
+_CODE_WIDTH = 44
 
 
 def symbol(name: str) -> str:
@@ -65,6 +67,13 @@ def tex_rows(words: str) -> list[str]:
         for row in rows
         if row
     ]
+
+
+def code_rows(code: str) -> list[str]:
+    """Break code at its spaces into rows short enough for a phone."""
+    return textwrap.wrap(
+        code, _CODE_WIDTH, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def tex_text(words: str) -> str:

@@ -23,7 +23,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, pairwise
+from itertools import pairwise
 from types import CodeType
 from typing import Any
 
@@ -47,6 +47,7 @@ from equalsign._words import (
     aligned,
     all_digits,
     at_point,
+    code_rows,
     counted,
     escaped,
     short_value,
@@ -105,17 +106,13 @@ class Step:
     limit: float = 0.0
     rate: float = 1.0
 
-    def shown(self) -> str:
-        """Give the TeX of the line; of library code, what ran."""
+    def shown(self) -> list[str]:
+        """Give the rows of the line: TeX, or library code as it ran."""
         if self.kind != "library":
-            return self.tex
-        return rf"\texttt{{{escaped(self.tex)}}}"
-
-    def words(self) -> str:
-        """Give the reason, with the library's name before it."""
-        if self.kind != "library":
-            return self.reason
-        return f"losslib: {self.reason}" if self.reason else "losslib"
+            return [self.tex]
+        return [
+            rf"\texttt{{{escaped(row)}}}" for row in code_rows(self.tex)
+        ]
 
     def convergence(self) -> str:
         """Say what converges how fast, in Markdown."""
@@ -515,13 +512,19 @@ class _Run:
         self._check_used()
         for group in self.drawn.groups(self.drawn):
             self._check_double(group)
-        fine = islice(self.drawn, len(self.drawn.edge) + FINE_POINTS)
-        for group in self.drawn.groups(fine):
+        edges = [(point, True) for point in self.drawn.edge]
+        for group in self.drawn.groups(edges + self._few()):
             self._check_fine(group)
         for n, line in enumerate(self.lines):
             if line.relation == "→":
                 self._check_limit(n)
         self._check_library()
+
+    def _few(self) -> list[tuple[Point, bool]]:
+        """Give some of the random points, of many sizes."""
+        every = max(1, len(self.drawn.random) // FINE_POINTS)
+        some = self.drawn.random[::every][:FINE_POINTS]
+        return [(point, False) for point in some]
 
     def _evaluator(
         self, group: Group, field_: Field, distance: float | None = None
@@ -685,7 +688,7 @@ class _Run:
                 "contain, and it must not"
             )
         orders: list[float] = []
-        tried = [(p, False) for p in self.drawn.random[:FINE_POINTS]]
+        tried = self._few()
         for group in self.drawn.groups(tried):
             for errors in self._errors(n, group):
                 slope = order(errors, math.isinf(line.rate))
@@ -785,13 +788,15 @@ class _Run:
         display_check(markdown, plain, record)
 
     def _rows(self) -> list[str]:
-        rows = [f"& {self.lines[0].shown()}"]
+        rows = [f"& {self.lines[0].tex}"]
         for line in self.lines[1:]:
             mark = _MARKS[line.kind][0]
             relation = _RELATIONS[line.relation]
-            rows.append(rf"& {relation} {line.shown()} && {mark}")
+            first, *more = line.shown()
+            rows.append(rf"& {relation} {first} && {mark}")
+            rows += [rf"& \quad {row}" for row in more]
             rows += tex_rows(line.convergence())
-            rows += tex_rows(line.words())
+            rows += tex_rows(line.reason)
         return rows
 
     def _text(self) -> str:
@@ -799,7 +804,7 @@ class _Run:
         rows = [f"      {self.lines[0].tex}"]
         for line in self.lines[1:]:
             words = "; ".join(
-                filter(None, [line.convergence(), line.words()])
+                filter(None, [line.convergence(), line.reason])
             )
             rows.append(
                 f"    {line.relation} {line.tex:<{width}}    {_MARKS[line.kind][1]} "

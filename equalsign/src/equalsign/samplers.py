@@ -50,6 +50,12 @@ class Sampler:
         """The symbols that this one takes a size from."""
         return tuple(s for s in self.sizes if isinstance(s, str))
 
+    def lengths(self, value: Any) -> list[tuple[str, int]]:
+        """Read the sizes off a value that was given."""
+        shape = np.shape(value)
+        pairs = zip(self.sizes, shape, strict=False)
+        return [(s, n) for s, n in pairs if isinstance(s, str)]
+
     def at(self, rng: np.random.Generator, drawn: Mapping[str, Any]) -> Any:
         """Draw one value, given what was drawn before."""
         return self.draw(rng, *self._sizes(drawn))
@@ -147,6 +153,21 @@ def subset(n: Size) -> Sampler:
         lambda rng, n: rng.integers(2, size=n).astype(bool),
         (n,),
         "set",
+    )
+
+
+def bits(n: Size) -> Sampler:
+    """Draw `n` zeros and ones, each like a coin.
+
+    Examples
+    --------
+    >>> bits("n").words
+    '$n$ zeros and ones'
+    """
+    return Sampler(
+        f"{_shown(n)} zeros and ones",
+        lambda rng, n: rng.integers(2, size=n).astype(float),
+        (n,),
     )
 
 
