@@ -51,12 +51,7 @@ def tex_rows(words: str) -> list[str]:
     rows: list[list[str]] = [[]]
     width = 0
     for token in re.findall(r"(?:\$[^$]*\$|[^\s$])+", words):
-        length = (
-            len(
-                re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", token))
-            )
-            + 1
-        )
+        length = _width(token) + 1
         if rows[-1] and width + length > _ROW_WIDTH:
             rows.append([])
             width = 0
@@ -67,6 +62,34 @@ def tex_rows(words: str) -> list[str]:
         for row in rows
         if row
     ]
+
+
+def said_rows(formulas: Sequence[str]) -> list[str]:
+    """Lay out what a derivation presumes, in TeX rows short enough for a phone."""
+    rows: list[list[str]] = [[]]
+    width = len("where")
+    for formula in formulas:
+        length = _width(formula) + 3
+        if rows[-1] and width + length > _ROW_WIDTH:
+            rows.append([])
+            width = 0
+        rows[-1].append(formula)
+        width += length
+    lines = [r",\quad ".join(row) for row in rows]
+    return [
+        rf"& {{\small {word}{line}{comma}}}"
+        for word, line, comma in zip(
+            [r"\text{where }", *[""] * len(lines)],
+            lines,
+            [*[","] * (len(lines) - 1), ""],
+            strict=False,
+        )
+    ]
+
+
+def _width(words: str) -> int:
+    """Tell about how many letters TeX sets."""
+    return len(re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", words)))
 
 
 def code_rows(code: str) -> list[str]:

@@ -50,6 +50,7 @@ from equalsign._words import (
     code_rows,
     counted,
     escaped,
+    said_rows,
     short_value,
     symbol,
     tex_rows,
@@ -772,11 +773,12 @@ class _Run:
         foot = self._foot()
         block = aligned(self._rows(), label)
         beside = [*self.where, *self.ranges]
-        shown = ", ".join(f"${tex}$" for tex in beside)
-        with_ = f"where {shown}\n\n" if beside else ""
-        markdown = (
-            f"**{statement}**\n\n{block}\n\n{with_}<small>{foot}</small>\n"
-        )
+        parts = [
+            block,
+            *([aligned(said_rows(beside), None)] if beside else []),
+        ]
+        body = "\n\n".join(parts)
+        markdown = f"**{statement}**\n\n{body}\n\n<small>{foot}</small>\n"
         plain = "\n".join(
             [
                 statement,
