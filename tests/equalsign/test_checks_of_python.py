@@ -274,6 +274,54 @@ def test_a_loss_without_a_gradient_is_refused(loss, words):
         derive(lambda z, t: np.zeros(4), loss=loss)
 
 
+def displayed(tex, loss=loss, **more):
+    more = {
+        "where": [r"\hat y=\mathrm{softmax}(z)", r"\ell=-\log\hat y_t"]
+    } | more
+    gradient(
+        "CE",
+        loss,
+        tex,
+        n=integer(2, 5),
+        z=logits("n"),
+        t=label("n"),
+        **more,
+    )
+
+
+def test_a_gradient_runs_from_its_tex(shown):
+    displayed(r"\frac{\partial\ell}{\partial z_k}=\hat y_k-[k=t]")
+    markdown, plain, record = shown[0]
+    assert record["detail"]["from_tex"] == 1
+    assert r"\text{where }\hat y=\mathrm{softmax}(z)" in markdown
+    assert "both sides to 25 digits at ten" in plain
+
+
+@pytest.mark.parametrize(
+    ("tex", "words"),
+    [
+        (r"\frac{\partial\ell}{\partial z_k}=\hat y_k+[k=t]", ["does not hold"]),
+        (r"\hat y_k+[k=t]", ["the derived gradient is", "autograd's is"]),
+        (r"\sum_k\hat y_k", ["the derived gradient has shape ()"]),
+        (r"\frac{\partial\ell}{\partial z_k}=\cos(z_k)t", ["^"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_displayed_gradient_is_refused(tex, words):
+    where = [r"\hat y=\mathrm{softmax}(z)"]
+    if "ell" in tex:
+        where.append(r"\ell=-\log\hat y_t")
+    with fails("CE", *words):
+        displayed(tex, where=where)
+
+
+def test_a_displayed_loss_that_is_not_the_one_differentiated_is_refused():
+    with fails("autograd's is"):
+        displayed(
+            r"\frac{\partial\ell}{\partial z_k}=\hat y_k-[k=t]",
+            lambda z, t: 2 * F.cross_entropy(z, t),
+        )
+
+
 def test_gradients_by_other_arguments_and_unused_samplers():
     both = {"z": real(), "p": distribution(3)}
     gradient(
@@ -697,7 +745,8 @@ def test_summary_counts_what_was_checked(shown):
     assert "| derivation | Margins | 300 points |" in markdown
     assert "| published | Pi is \\|3.14\\| | 1 number |" in markdown
     assert markdown.endswith(
-        "2 checks held: 1 derivation, 1 set of published numbers.\n"
+        "2 checks held: 1 derivation, 1 set of published numbers. "
+        "Of 4 lines of derivations, 4 ran from their TeX.\n"
     )
     assert "2 checks held" in plain
 

@@ -64,8 +64,10 @@ def tex_rows(words: str) -> list[str]:
     ]
 
 
-def said_rows(formulas: Sequence[str]) -> list[str]:
-    """Lay out what a derivation presumes, in TeX rows short enough for a phone."""
+def said(formulas: Sequence[str]) -> list[str]:
+    """Lay out what a check presumes, in a block with rows short enough for a phone, or in none."""
+    if not formulas:
+        return []
     rows: list[list[str]] = [[]]
     width = len("where")
     for formula in formulas:
@@ -76,15 +78,13 @@ def said_rows(formulas: Sequence[str]) -> list[str]:
         rows[-1].append(formula)
         width += length
     lines = [r",\quad ".join(row) for row in rows]
-    return [
+    opening = [r"\text{where }", *[""] * (len(lines) - 1)]
+    end = [*[","] * (len(lines) - 1), ""]
+    shown = [
         rf"& {{\small {word}{line}{comma}}}"
-        for word, line, comma in zip(
-            [r"\text{where }", *[""] * len(lines)],
-            lines,
-            [*[","] * (len(lines) - 1), ""],
-            strict=False,
-        )
+        for word, line, comma in zip(opening, lines, end, strict=True)
     ]
+    return [aligned(shown, None)]
 
 
 def _width(words: str) -> int:

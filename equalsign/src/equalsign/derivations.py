@@ -50,7 +50,7 @@ from equalsign._words import (
     code_rows,
     counted,
     escaped,
-    said_rows,
+    said,
     short_value,
     symbol,
     tex_rows,
@@ -347,8 +347,10 @@ def derivation(
             ),
             *steps,
         ]
+        if not steps:
+            raise CheckFailed("there is no second line: nothing is derived")
         drawn = draw_points(samplers, points, edge, names)
-        run = _Run(lines, drawn, where, ranges)
+        run = Run(lines, drawn, where, ranges)
         run.check()
     run.show(statement, label)
 
@@ -361,7 +363,7 @@ class _Nearest:
     point: Point = field(default_factory=dict)
 
 
-class _Run:
+class Run:
     """A derivation while it is checked."""
 
     def __init__(
@@ -370,7 +372,9 @@ class _Run:
         drawn: Points,
         where: Sequence[str],
         ranges: Sequence[str],
+        elsewhere: Sequence[str] = (),
     ) -> None:
+        self.elsewhere = set(elsewhere)
         self.lines, self.drawn = list(lines), drawn
         self.where, self.ranges = list(where), list(ranges)
         self.nearest: dict[int, _Nearest] = {}
@@ -389,8 +393,6 @@ class _Run:
     # --- What is refused before anything runs ---------------------------------
 
     def _check_order(self) -> None:
-        if len(self.lines) < 2:
-            raise CheckFailed("there is no second line: nothing is derived")
         for n, line in enumerate(self.lines):
             if line.kind == "library" and n < len(self.lines) - 1:
                 raise CheckFailed(
@@ -470,11 +472,12 @@ class _Run:
         for formula in self.formulas.values():
             for node in (*formula.sides, *formula.conditions):
                 used |= free_names(node, scope)
-        for said in (*scope.ranges.values(), *scope.random.values()):
-            used |= free_names(said, scope)
+        for extra in (*scope.ranges.values(), *scope.random.values()):
+            used |= free_names(extra, scope)
         if scope.log_zero is not None:
             used |= free_names(scope.log_zero, scope)
         coded = {name for f in self.code.values() for name in f.names}
+        coded |= self.elsewhere
         sizes = {s for d in self.drawn.samplers.values() for s in d.names}
         for name in self.drawn.samplers:
             tokens = name_tokens(self.drawn.tex[name])
@@ -674,6 +677,16 @@ class _Run:
             f"{self._place(n)} does not hold{at_point(point)}: {left} is not {relation} {right}"
         )
 
+    def values(self) -> list[tuple[Point, np.ndarray]]:
+        """Give the value of the last line at every point, in double precision."""
+        last = len(self.lines) - 1
+        found = []
+        for group in self.drawn.groups(self.drawn):
+            at = self._evaluator(group, DOUBLE)
+            sides = self._sides(at, last, len(group.points))
+            found += list(zip(group.points, sides[-1], strict=True))
+        return found
+
     # --- Limits and the library -----------------------------------------------
 
     def _check_limit(self, n: int) -> None:
@@ -773,11 +786,7 @@ class _Run:
         foot = self._foot()
         block = aligned(self._rows(), label)
         beside = [*self.where, *self.ranges]
-        parts = [
-            block,
-            *([aligned(said_rows(beside), None)] if beside else []),
-        ]
-        body = "\n\n".join(parts)
+        body = "\n\n".join([block, *said(beside)])
         markdown = f"**{statement}**\n\n{body}\n\n<small>{foot}</small>\n"
         plain = "\n".join(
             [
