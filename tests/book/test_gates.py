@@ -97,6 +97,10 @@ def test_three_rooms_one_name():
     passes(gates.rooms_agree(ROOT))
 
 
+def test_the_book_runs_from_its_tex():
+    passes(gates.mostly_from_tex(BOOK))
+
+
 def test_no_loose_findings():
     passes(gates.no_loose_findings(BOOK, ROOT))
 
@@ -125,11 +129,11 @@ def test_a_number_out_of_nowhere_fails_in_every_chapter(chapter):
 
 # --- A small notebook that passes, and its faults ---------------------------------------------
 
-SETUP = "from equalsign import derivation, start, equals, published, refutes, summary"
+SETUP = "from equalsign import derivation, equals, library, published, refutes, summary"
 DERIVATION = r"""derivation(
     "A square completed",
-    start(r"x^2+2x", lambda x: x**2 + 2 * x),
-    equals(r"(x+1)^2-1", lambda x: (x + 1) ** 2 - 1, "binomial formula"),
+    r"x^2+2x",
+    equals(r"(x+1)^2-1", "binomial formula"),
     x=real(),
 )"""
 
@@ -179,10 +183,22 @@ def toy(*cells, run=True) -> Chapter:
     return Chapter("toy", nb)
 
 
-def derived(source=DERIVATION, lines=("x^2+2x", "(x+1)^2-1")):
-    return code(
-        source, displayed("A square completed ✓", record(lines=lines))
+def derived(
+    source=DERIVATION,
+    lines=("x^2+2x", "(x+1)^2-1"),
+    where=(),
+    ranges=(),
+    **how,
+):
+    counts = {
+        "from_tex": len(lines),
+        "by_definition": 0,
+        "by_code": 0,
+    } | how
+    check = record(
+        lines=lines, where=list(where), ranges=list(ranges), **counts
     )
+    return code(source, displayed("A square completed ✓", check))
 
 
 def whole() -> list:
@@ -382,6 +398,52 @@ def test_a_flipped_sign_in_a_line():
         "line 2",
         "(x+1)^2+1",
         REFRESH,
+    )
+
+
+def test_a_call_of_the_library_is_shown_as_it_ran():
+    source = DERIVATION.replace(
+        "    x=real(),",
+        "    library(lambda x: square(x + 1) - 1),\n    x=real(),",
+    )
+    lines = ["x^2+2x", "(x+1)^2-1", "square(x + 1) - 1"]
+    assert (
+        gates.every_line_ran(toy(code(SETUP), derived(source, lines))) == []
+    )
+    stale = [*lines[:2], "square(x + 1)"]
+    says(
+        gates.every_line_ran(toy(code(SETUP), derived(source, stale))),
+        "line 3",
+        "square(x + 1) - 1",
+        REFRESH,
+    )
+
+
+@pytest.mark.parametrize("name", ["where", "ranges"])
+def test_a_definition_that_is_not_the_one_that_ran(name):
+    source = DERIVATION.replace(
+        "    x=real(),", f'    {name}=["a=x+1"],\n    x=real(),'
+    )
+    same = derived(source, **{name: ["a=x+1"]})
+    assert gates.every_line_ran(toy(code(SETUP), same)) == []
+    other = derived(source, **{name: ["a=x-1"]})
+    says(
+        gates.every_line_ran(toy(code(SETUP), other)),
+        f"the list {name}",
+        "not the one that ran",
+        REFRESH,
+    )
+
+
+def test_too_many_lines_by_code():
+    few = toy(code(SETUP), derived(from_tex=19, by_code=1))
+    assert gates.mostly_from_tex([few]) == []
+    many = toy(code(SETUP), derived(from_tex=18, by_code=1))
+    says(
+        gates.mostly_from_tex([few, many]),
+        "2 of 39",
+        "by code",
+        "one line in 20",
     )
 
 

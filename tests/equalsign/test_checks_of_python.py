@@ -19,7 +19,6 @@ from equalsign import (
     _words,
     accounts,
     at_least,
-    at_most,
     choice,
     derivation,
     derivations,
@@ -39,7 +38,6 @@ from equalsign import (
     reals,
     refutations,
     refutes,
-    start,
     stochastic,
     summary,
     tends_to,
@@ -79,32 +77,13 @@ def softmax(z):
     return exp(z - z.max()) / exp(z - z.max()).sum()
 
 
-def margins(**changes):
-    """Derive cross-entropy from margins; a change replaces one line."""
-    lines = {
-        "quotient": start(
-            r"-\log p_t", lambda z, t: -log(exp(z[t]) / exp(z).sum())
-        ),
-        "log": equals(
-            r"\log\sum - z_t",
-            lambda z, t: log(exp(z).sum()) - z[t],
-            "of a quotient",
-        ),
-        "margin": equals(
-            r"\log\sum e^{z_k-z_t}",
-            lambda z, t: log(exp(z - z[t]).sum()),
-            "pull in",
-        ),
-        "bound": at_least(
-            r"\max_k(z_k-z_t)",
-            lambda z, t: (z - z[t]).max(),
-            "the largest $k$",
-        ),
-    }
-    lines |= changes
+def margins():
     derivation(
         "Margins",
-        *lines.values(),
+        r"-\log\frac{e^{z_t}}{\sum_ke^{z_k}}",
+        equals(r"\log\sum_ke^{z_k}-z_t", "of a quotient"),
+        equals(r"\log\sum_ke^{z_k-z_t}", "pull in"),
+        at_least(r"\max_k(z_k-z_t)", "the largest $k$"),
         label="eq-margins",
         z=logits(5),
         t=label(5),
@@ -133,471 +112,6 @@ def test_a_true_derivation_passes_and_is_recorded(shown):
 
 
 @pytest.mark.parametrize(
-    ("name", "line", "words"),
-    [
-        pytest.param(
-            "log",
-            equals("wrong sign", lambda z, t: log(exp(z).sum()) + z[t]),
-            [
-                "Margins: line 2, wrong sign, does not hold at z = [",
-                "t = ",
-                "line 1",
-                "is not =",
-            ],
-            id="flipped sign",
-        ),
-        pytest.param(
-            "margin",
-            equals(
-                "wrong index", lambda z, t: log(exp(z - z[t - 1]).sum())
-            ),
-            ["line 3, wrong index, does not hold", "line 2"],
-            id="wrong index",
-        ),
-        pytest.param(
-            "bound",
-            at_most("wrong way", lambda z, t: (z - z[t]).max()),
-            ["line 4, wrong way, does not hold", "is not ≤"],
-            id="reversed inequality",
-        ),
-        pytest.param(
-            "bound",
-            at_least("too much", lambda z, t: (z - z[t]).max() + 2),
-            ["line 4, too much, does not hold", "is not ≥"],
-            id="bound that fails at some points",
-        ),
-        pytest.param(
-            "margin",
-            equals("nearly", lambda z, t: log(exp(z - z[t]).sum()) + 1e-7),
-            ["line 3, nearly, does not hold"],
-            id="small error",
-        ),
-        pytest.param(
-            "margin",
-            equals("vector", lambda z, t: log(exp(z - z[t]).sum()) + 0 * z),
-            ["line 3, vector, has shape (5,) where line 2", "has ()"],
-            id="shape",
-        ),
-        pytest.param(
-            "margin",
-            equals("infinite", lambda z: np.inf),
-            ["line 3, infinite, is infinite at a random point"],
-            id="infinity at a random point",
-        ),
-        pytest.param(
-            "margin",
-            equals("error", lambda z, t: z[t + 5]),
-            ["line 3, error, fails at z = [", "IndexError"],
-            id="exception",
-        ),
-        pytest.param(
-            "margin",
-            equals("text", lambda z: "3"),
-            ["line 3, text, does not hold"],
-            id="not the value",
-        ),
-        pytest.param(
-            "margin",
-            equals("complex", lambda z: 1j),
-            ["line 3, complex, gives no real numbers"],
-            id="complex",
-        ),
-        pytest.param(
-            "log",
-            equals("writes", lambda z: z.sort()),
-            ["line 2, writes, fails", "read-only"],
-            id="changes its input",
-        ),
-        pytest.param(
-            "margin",
-            equals("copied", lambda z, t: -log(exp(z[t]) / exp(z).sum())),
-            ["line 3, copied, computes exactly what line 1 computes"],
-            id="copied line",
-        ),
-        pytest.param(
-            "margin",
-            equals("library", lambda z, t: losslib.logsumexp(z) - z[t]),
-            ["line 3, library, calls losslib.logits.logsumexp"],
-            id="line that calls losslib",
-        ),
-        pytest.param(
-            "log",
-            equals(
-                "lse(z)",
-                lambda z, t: losslib.logsumexp(z) - z[t],
-                code=True,
-            ),
-            ["line 2, lse(z), is losslib's but not the last line"],
-            id="code before the last line",
-        ),
-        pytest.param(
-            "bound",
-            equals(
-                "lse(z)",
-                lambda z, t: log(exp(z - z[t]).sum() * 1.0),
-                code=True,
-            ),
-            [
-                "line 4, lse(z), is said to be losslib's, but calls nothing from it"
-            ],
-            id="code that is not losslib's",
-        ),
-        pytest.param(
-            "margin",
-            equals("unknown", lambda z, y: z[y]),
-            [
-                "line 3, unknown, takes y, which no sampler draws (there are: t, z)"
-            ],
-            id="unknown argument",
-        ),
-        pytest.param(
-            "log",
-            start("again", lambda z, t: log(exp(z).sum()) - z[t]),
-            ["line 2, again, is a second start"],
-            id="two starts",
-        ),
-    ],
-)
-def test_a_fault_in_one_line_is_named(shown, name, line, words):
-    with fails(*words):
-        margins(**{name: line})
-    assert not shown
-    assert not _records.records
-
-
-def test_a_helper_that_calls_losslib_is_seen_through():
-    def helper(z):
-        return losslib.logsumexp(z)
-
-    with fails("line 2, lse, calls losslib.logits.logsumexp"):
-        derivation(
-            "Helper",
-            start("a", lambda z: log(exp(z).sum())),
-            equals("lse", lambda z: helper(z)),
-            z=logits(3),
-        )
-
-
-def test_the_last_line_may_be_the_library(shown):
-    derivation(
-        "Library",
-        start("a", lambda z: log(exp(z).sum())),
-        equals(
-            "losslib.logsumexp(z, axis_0)",
-            lambda z: losslib.logsumexp(z),
-            "stable",
-            code=True,
-        ),
-        z=logits(3),
-    )
-    markdown = shown[0][0]
-    assert (
-        r"= \texttt{losslib.logsumexp(z, axis\_0)} && \checkmark"
-        in markdown
-    )
-    assert r"\text{losslib: stable}" in markdown
-
-
-def test_an_empty_derivation_is_refused():
-    with fails("there is no line after start"):
-        derivation("Empty", start("x", lambda x: x), x=real())
-    with fails("the first line must be start"):
-        derivation("No start", equals("x", lambda x: x), x=real())
-    with fails("the first line must be start"):
-        derivation("Nothing", x=real())
-
-
-def test_a_copy_is_seen_under_other_local_names_but_not_over_other_values():
-    with fails("line 2, b, computes exactly what line 1 computes"):
-        derivation(
-            "Renamed",
-            start("a", lambda z: np.array([k * 2 for k in z])),
-            equals("b", lambda z: np.array([j * 2 for j in z])),
-            z=logits(3),
-        )
-
-    def times(factor, shift):
-        return lambda x: factor * x + shift - shift
-
-    derivation(
-        "Closures",
-        start("a", times(2, 1)),
-        equals("b", times(2, 3)),
-        x=unit(),
-    )
-
-
-def test_nan_is_refused_even_against_nan():
-    with fails("line 1, a, is nan at x = -"):
-        derivation(
-            "Nan",
-            start("a", lambda x: log(x)),
-            equals("b", lambda x: log(x) * 1),
-            x=real(),
-        )
-    with fails("line 2, b, is nan at x = 0"):
-        derivation(
-            "Nan at an edge",
-            start("a", lambda x: x * 1.0),
-            equals("b", lambda x: x**2 / x),
-            x=positive(),
-            edge=[{"x": np.float64(0.0)}],
-        )
-
-
-def test_infinities_match_only_themselves_and_only_at_edges():
-    def derive(second, **options):
-        derivation(
-            "Log",
-            start("a", lambda p: log(p)),
-            equals("b", second),
-            p=unit(),
-            **options,
-        )
-
-    derive(lambda p: 2 * log(p) / 2, edge=[{"p": np.float64(0.0)}])
-    with fails(
-        "line 2, b, does not hold at p = 0", "is -inf, which is not = inf"
-    ):
-        derive(
-            lambda p: log(p) if p > 0 else np.inf,
-            edge=[{"p": np.float64(0.0)}],
-        )
-    with fails("line 2, b, does not hold", "is -inf, which is not = -1"):
-        derive(
-            lambda p: np.maximum(log(p), -1e9),
-            edge=[{"p": np.float64(0.0)}],
-        )
-    with fails("line 1, a, is infinite at a random point"):
-        derivation(
-            "Infinite",
-            start("a", lambda c: -np.inf * c),
-            equals("b", lambda c: -np.inf * c * c),
-            c=choice(1.0),
-        )
-
-
-def test_inequalities_between_infinities_are_refused():
-    with fails("line 2, b, does not hold", "is inf, which is not ≥ -inf"):
-        derivation(
-            "Order",
-            start("a", lambda x: 1 / x),
-            at_least("b", lambda x: log(x) if x == 0 else 1 / x - 1),
-            x=positive(),
-            edge=[{"x": np.float64(0.0)}],
-        )
-
-
-def test_edges_leave_no_warning_and_may_give_a_part(recwarn):
-    derivation(
-        "Edges",
-        start("a", lambda z, t: exp(z[t]) / exp(z).sum()),
-        equals("b", lambda z, t: 1 / exp(z - z[t]).sum()),
-        z=logits(3),
-        t=label(3),
-        edge=[
-            {"z": [0, 0, -np.inf], "t": 0},
-            {"z": [1, 2, 3]},
-            {"z": [700, -700, 0], "t": 1},
-        ],
-    )
-    assert not recwarn.list
-
-
-def test_misspelt_edges_unused_samplers_and_wrong_samplers_are_refused():
-    lines = start("a", lambda x: 2 * x), equals("b", lambda x: x + x)
-    with fails("a hand-picked point gives y, which is not drawn"):
-        derivation("Edge", *lines, x=real(), edge=[{"y": 1.0}])
-    with fails("y is drawn, but nothing in this check uses it"):
-        derivation("Unused", *lines, x=real(), y=real())
-    with pytest.raises(
-        TypeError, match=r"x must be a sampler such as logits\(5\), not 3"
-    ):
-        derivation("Sampler", *lines, x=3)
-    with pytest.raises(
-        ValueError, match="points must be at least 1, not 0"
-    ):
-        derivation("Points", *lines, x=real(), points=0)
-    with pytest.raises(
-        TypeError, match="line 2, b, must take its arguments by name"
-    ):
-        derivation("Star", lines[0], equals("b", lambda *x: x[0]), x=real())
-
-
-def test_a_derivation_of_constants_runs_once(shown):
-    derivation(
-        "Constant", start("1+1", lambda: 1 + 1), equals("2", lambda: 2.0)
-    )
-    assert shown[0][2]["points"] == 1
-    assert "✓ 1 step held. " in shown[0][1]
-
-
-# --- Limits -------------------------------------------------------------------------------------
-
-
-def limit(before, after, **options):
-    derivation(
-        "Limit",
-        start("a_h", before),
-        tends_to("a", after, **options),
-        x=real(),
-    )
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "options"),
-    [
-        (lambda x, h: (exp(h * x) - 1) / h, lambda x: x, {"h": 0.0}),
-        (
-            lambda x, h: (np.sin(x + h) - np.sin(x - h)) / (2 * h),
-            np.cos,
-            {"h": 0.0, "rate": 2},
-        ),
-        (lambda x, n: (1 + x / n) ** n, lambda x: exp(x), {"n": math.inf}),
-        (
-            lambda x, q: (abs(x) ** (q - 1) - 1) / (q - 1),
-            lambda x: log(abs(x)),
-            {"q": 1.0},
-        ),
-        (lambda x, h: x + h**0.5, lambda x: x, {"h": 0.0, "rate": 0.5}),
-        (
-            lambda x, b: np.logaddexp(0, b * x) / b,
-            lambda x: max(x, 0.0),
-            {"b": math.inf, "rate": math.inf},
-        ),
-        (
-            lambda x, h: x + h * np.ones(3),
-            lambda x: x + np.zeros(3),
-            {"h": 0.0},
-        ),
-    ],
-)
-def test_true_limits_pass(before, after, options):
-    if isinstance(after, np.ufunc):
-        limit(before, lambda x: after(x), **options)
-    else:
-        limit(before, after, **options)
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "options", "words"),
-    [
-        pytest.param(
-            lambda x, h: x + h,
-            lambda x: x,
-            {"h": 0.0, "rate": 2},
-            [
-                "line 2, a, is approached at the rate 1.00 in h, where 2 is declared"
-            ],
-            id="rate 2 declared, 1 observed",
-        ),
-        pytest.param(
-            lambda x, h: x + h**2,
-            lambda x: x,
-            {"h": 0.0, "rate": 1},
-            [
-                "line 2, a, is approached at the rate 2.00 in h, where 1 is declared"
-            ],
-            id="rate 1 declared, 2 observed",
-        ),
-        pytest.param(
-            lambda x, h: x + h**3,
-            lambda x: x,
-            {"h": 0.0, "rate": math.inf},
-            ["is approached at the rate 3.00 in h, where inf is declared"],
-            id="a power is not faster than every power",
-        ),
-        pytest.param(
-            lambda x, h: x + exp(-1 / h),
-            lambda x: x,
-            {"h": 0.0},
-            ["is approached at the rate", "where 1 is declared"],
-            id="exponential declared as a power",
-        ),
-        pytest.param(
-            lambda x, h: x + 1 + h,
-            lambda x: x,
-            {"h": 0.0},
-            [
-                "line 2, a, is not the limit in h at x = ",
-                "the relative error is",
-            ],
-            id="no convergence",
-        ),
-        pytest.param(
-            lambda x, h: x + h + (x < -2),
-            lambda x: x,
-            {"h": 0.0},
-            ["line 2, a, is not the limit in h at x = -"],
-            id="no convergence at some points",
-        ),
-        pytest.param(
-            lambda x, h: x + 0 * h,
-            lambda x: x,
-            {"h": 0.0},
-            ["line 2, a, leaves no error to measure a rate by"],
-            id="nothing converges",
-        ),
-        pytest.param(
-            lambda x, h: h * log(exp((x + 9) / h) + exp(9 / h)),
-            lambda x: max(x, 0.0) + 9,
-            {"h": 0.0, "rate": math.inf},
-            ["line 1, a_h, is infinite at a random point", "h = "],
-            id="overflow on the way",
-        ),
-        pytest.param(
-            lambda x: x,
-            lambda x: x * 1,
-            {"h": 0.0},
-            [
-                "line 2, a, is a limit in h, but line 1, a_h, does not depend on h"
-            ],
-            id="no parameter",
-        ),
-        pytest.param(
-            lambda x, h: x + h,
-            lambda x, h: x,
-            {"h": 0.0},
-            ["line 2, a, takes h, which no sampler draws"],
-            id="the parameter in its own limit",
-        ),
-        pytest.param(
-            lambda x: x,
-            lambda x: x * 1,
-            {"x": 0.0},
-            ["line 2, a, takes the limit of x, which is drawn"],
-            id="a parameter that is drawn",
-        ),
-    ],
-)
-def test_false_limits_are_refused(before, after, options, words):
-    with fails(*words):
-        limit(before, after, **options)
-
-
-def test_lines_before_a_limit_are_compared_at_several_values_of_its_parameter():
-    def derive(second):
-        derivation(
-            "Before",
-            start("a", lambda x, h: (x + h) ** 2),
-            equals("b", second),
-            tends_to("x^2", lambda x: x**2, h=0.0),
-            x=real(),
-        )
-
-    derive(lambda x, h: x**2 + 2 * h * x + h**2)
-    with fails("line 2, b, does not hold", "h = 0.5"):
-        derive(lambda x, h: x**2 + 2 * h * x + h)
-
-
-def test_a_limit_takes_one_parameter_and_a_positive_rate():
-    with pytest.raises(TypeError, match="one parameter and its limit"):
-        tends_to("a", lambda x: x)
-    with pytest.raises(ValueError, match="rate must be positive, not 0"):
-        tends_to("a", lambda x: x, rate=0, h=0.0)
-
-
-@pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"tau": 0.0}, r"\text{as $\tau\to0$, with an error $O(\tau)$}"),
@@ -616,9 +130,7 @@ def test_a_limit_takes_one_parameter_and_a_positive_rate():
     ],
 )
 def test_a_limit_says_how_fast(options, words):
-    rows = _words.tex_rows(
-        tends_to("a", lambda: 0.0, **options).convergence()
-    )
+    rows = _words.tex_rows(tends_to("a", **options).convergence())
     assert words in rows[0]
 
 
@@ -760,6 +272,54 @@ def test_differences_see_a_gradient_that_autograd_is_made_to_believe():
 def test_a_loss_without_a_gradient_is_refused(loss, words):
     with fails(*words):
         derive(lambda z, t: np.zeros(4), loss=loss)
+
+
+def displayed(tex, loss=loss, **more):
+    more = {
+        "where": [r"\hat y=\mathrm{softmax}(z)", r"\ell=-\log\hat y_t"]
+    } | more
+    gradient(
+        "CE",
+        loss,
+        tex,
+        n=integer(2, 5),
+        z=logits("n"),
+        t=label("n"),
+        **more,
+    )
+
+
+def test_a_gradient_runs_from_its_tex(shown):
+    displayed(r"\frac{\partial\ell}{\partial z_k}=\hat y_k-[k=t]")
+    markdown, plain, record = shown[0]
+    assert record["detail"]["from_tex"] == 1
+    assert r"\text{where }\hat y=\mathrm{softmax}(z)" in markdown
+    assert "both sides to 25 digits at ten" in plain
+
+
+@pytest.mark.parametrize(
+    ("tex", "words"),
+    [
+        (r"\frac{\partial\ell}{\partial z_k}=\hat y_k+[k=t]", ["does not hold"]),
+        (r"\hat y_k+[k=t]", ["the derived gradient is", "autograd's is"]),
+        (r"\sum_k\hat y_k", ["the derived gradient has shape ()"]),
+        (r"\frac{\partial\ell}{\partial z_k}=\cos(z_k)t", ["^"]),
+    ],
+)  # fmt: skip
+def test_a_wrong_displayed_gradient_is_refused(tex, words):
+    where = [r"\hat y=\mathrm{softmax}(z)"]
+    if "ell" in tex:
+        where.append(r"\ell=-\log\hat y_t")
+    with fails("CE", *words):
+        displayed(tex, where=where)
+
+
+def test_a_displayed_loss_that_is_not_the_one_differentiated_is_refused():
+    with fails("autograd's is"):
+        displayed(
+            r"\frac{\partial\ell}{\partial z_k}=\hat y_k-[k=t]",
+            lambda z, t: 2 * F.cross_entropy(z, t),
+        )
 
 
 def test_gradients_by_other_arguments_and_unused_samplers():
@@ -1088,15 +648,15 @@ def test_published_needs_the_place():
 )
 def test_samplers_draw_what_they_say(sampler, valid):
     rng = np.random.default_rng(0)
-    draws = [sampler.draw(rng) for _ in range(100)]
+    draws = [sampler.at(rng, {}) for _ in range(100)]
     assert all(valid(draw) for draw in draws)
     assert len({str(draw) for draw in draws}) > 1
 
 
 def test_integers_and_choices_reach_both_ends():
     rng = np.random.default_rng(0)
-    assert {integer(1, 3).draw(rng) for _ in range(100)} == {1, 2, 3}
-    assert {choice("a", "b").draw(rng) for _ in range(100)} == {"a", "b"}
+    assert {integer(1, 3).at(rng, {}) for _ in range(100)} == {1, 2, 3}
+    assert {choice("a", "b").at(rng, {}) for _ in range(100)} == {"a", "b"}
 
 
 # --- What the reader sees -----------------------------------------------------------------------
@@ -1108,17 +668,19 @@ def test_markdown_of_a_derivation(shown):
         "**Margins**\n\n"
         "$$\n"
         "\\begin{aligned}\n"
-        "& -\\log p_t \\\\\n"
-        "& = \\log\\sum - z_t && \\checkmark \\\\\n"
+        "& -\\log\\frac{e^{z_t}}{\\sum_ke^{z_k}} \\\\\n"
+        "& = \\log\\sum_ke^{z_k}-z_t && \\checkmark \\\\\n"
         "& \\quad{\\small\\rlap{\\text{of a quotient}}} \\\\\n"
-        "& = \\log\\sum e^{z_k-z_t} && \\checkmark \\\\\n"
+        "& = \\log\\sum_ke^{z_k-z_t} && \\checkmark \\\\\n"
         "& \\quad{\\small\\rlap{\\text{pull in}}} \\\\\n"
         "& \\ge \\max_k(z_k-z_t) && \\checkmark \\\\\n"
         "& \\quad{\\small\\rlap{\\text{the largest $k$}}}\n"
         "\\end{aligned}\n"
         "$$ (eq-margins)\n\n"
         "<small>✓ 3 steps held at 300 random points: $z$ 5 logits (normal, sd 2); "
-        "$t$ a label among 5 classes. Equal sides agree to 1e-9.</small>\n"
+        "$t$ a label among 5 classes. Equal sides agree to 1e-9, and at ten points to 25 digits. "
+        "Line 4 comes nearest, to 3.1e-03, at $z$ = [-1.0903, 5.9385, -0.3702, -1.8739, -5.0395], "
+        "$t$ = 1.</small>\n"
     )
 
 
@@ -1126,12 +688,14 @@ def test_terminal_text_of_a_derivation(capsys):
     margins()
     assert capsys.readouterr().out == (
         "Margins\n"
-        "      -\\log p_t\n"
-        "    = \\log\\sum - z_t          ✓ of a quotient\n"
-        "    = \\log\\sum e^{z_k-z_t}    ✓ pull in\n"
-        "    ≥ \\max_k(z_k-z_t)         ✓ the largest k\n"
+        "      -\\log\\frac{e^{z_t}}{\\sum_ke^{z_k}}\n"
+        "    = \\log\\sum_ke^{z_k}-z_t    ✓ of a quotient\n"
+        "    = \\log\\sum_ke^{z_k-z_t}    ✓ pull in\n"
+        "    ≥ \\max_k(z_k-z_t)          ✓ the largest k\n"
         "✓ 3 steps held at 300 random points: z 5 logits (normal, sd 2); "
-        "t a label among 5 classes. Equal sides agree to 1e-9.\n"
+        "t a label among 5 classes. Equal sides agree to 1e-9, and at ten points to 25 digits. "
+        "Line 4 comes nearest, to 3.1e-03, at z = [-1.0903, 5.9385, -0.3702, -1.8739, -5.0395], "
+        "t = 1.\n"
     )
 
 
@@ -1181,7 +745,8 @@ def test_summary_counts_what_was_checked(shown):
     assert "| derivation | Margins | 300 points |" in markdown
     assert "| published | Pi is \\|3.14\\| | 1 number |" in markdown
     assert markdown.endswith(
-        "2 checks held: 1 derivation, 1 set of published numbers.\n"
+        "2 checks held: 1 derivation, 1 set of published numbers. "
+        "Of 4 lines of derivations, 4 ran from their TeX.\n"
     )
     assert "2 checks held" in plain
 
@@ -1196,7 +761,7 @@ def test_two_runs_give_the_same_bytes(shown):
 def test_a_notebook_shows_checks_and_the_ledger_reads_them(tmp_path):
     code = [
         "from equalsign import *",
-        'derivation("Twice", start("2x", lambda x: 2 * x), equals("x+x", lambda x: x + x),'
+        'derivation("Twice", "2x", equals("x+x"),'
         ' label="eq-twice", x=real())',
         'published("Half", "0.50", source="nobody", place="p. 1", by_hand=0.5)',
         "summary()",

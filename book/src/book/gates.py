@@ -25,7 +25,16 @@ from book.sphinx.map import REGIONS
 from equalsign import RECORD_TYPE
 
 CHECKS = ("derivation", "gradient", "published", "refutes", "finding")
-LINES = ("start", "equals", "at_least", "at_most", "tends_to")
+LINES = (
+    "equals",
+    "at_least",
+    "at_most",
+    "tends_to",
+    "by_definition",
+    "library",
+)
+BY_CODE = 20
+"""Of so many lines of formulas at most one may run by code beside its TeX."""
 
 OURS = ("losslib", "equalsign", "book")
 
@@ -523,16 +532,46 @@ def _stale_lines(call: Call, record: dict[str, Any]) -> list[str]:
     for number, (line, stored) in enumerate(
         zip(lines, record["lines"], strict=True), start=1
     ):
-        tex = (
-            _literal(line.args[0])
-            if isinstance(line, ast.Call) and line.args
-            else None
-        )
-        if tex is not None and tex != stored["tex"]:
+        shown = _shown_line(line)
+        if shown is not None and shown != stored["tex"]:
             problems.append(
-                f"line {number} of {title} shows {tex}, but what ran was {stored['tex']}"
+                f"line {number} of {title} shows {shown}, but what ran was {stored['tex']}"
+            )
+    for name in ("where", "ranges"):
+        given = call.keyword(name)
+        said = given.elts if isinstance(given, ast.List) else []
+        if [_literal(tex) for tex in said] != record["detail"][name]:
+            problems.append(
+                f"the list {name} of {title} is not the one that ran"
             )
     return problems
+
+
+def _shown_line(line: ast.expr) -> str | None:
+    """Give what a line of a derivation shows: its TeX, or the code of library(...)."""
+    if not isinstance(line, ast.Call):
+        return _literal(line)
+    first = line.args[0] if line.args else None
+    if isinstance(first, ast.Lambda):
+        return ast.unparse(first.body)
+    return _literal(first) if first else None
+
+
+def mostly_from_tex(book: Iterable[Chapter]) -> list[str]:
+    """At most one line in twenty of the book's derivations runs by code beside its TeX."""
+    lines: Counter[str] = Counter()
+    for chapter in book:
+        for cell in chapter.cells:
+            for record in cell.records:
+                if record["kind"] == "derivation":
+                    for how in ("from_tex", "by_definition", "by_code"):
+                        lines[how] += record["detail"][how]
+    if lines["by_code"] * BY_CODE <= lines.total():
+        return []
+    return [
+        f"{lines['by_code']} of {lines.total()} displayed lines run by code: write formulas that "
+        f"run from their TeX, until at most one line in {BY_CODE} has by= or start="
+    ]
 
 
 def _literal(node: ast.expr) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,25 @@ import numpy as np
 from equalsign._base import SEED, CheckFailed, Point
 from equalsign._words import counted, symbol
 from equalsign.samplers import Sampler
+from equalsign.tex.arithmetic import Field
+
+SAME_SIZES = 15
+"""How many points in a row have the same sizes: they run together."""
+
+
+@dataclass
+class Group:
+    """Points that share the shapes of their values, and the sizes."""
+
+    points: list[Point]
+    edge: list[bool]
+    number: list[int]
+
+    def one(self, index: int) -> Group:
+        """Give one of the points."""
+        return Group(
+            [self.points[index]], [self.edge[index]], [self.number[index]]
+        )
 
 
 @dataclass(frozen=True)
@@ -20,6 +39,7 @@ class Points:
     edge: list[Point]
     random: list[Point]
     samplers: Mapping[str, Sampler]
+    tex: Mapping[str, str]
 
     def __iter__(self) -> Iterator[tuple[Point, bool]]:
         yield from ((point, True) for point in self.edge)
@@ -38,7 +58,7 @@ class Points:
     def words(self) -> str:
         """Say how many points of which kind there were, in Markdown."""
         drawn = "; ".join(
-            f"${symbol(n)}$ {s.words}" for n, s in self.samplers.items()
+            f"${self.tex[n]}$ {s.words}" for n, s in self.samplers.items()
         )
         parts = []
         if self.samplers:
@@ -51,6 +71,32 @@ class Points:
             )
         return "; and ".join(parts)
 
+    def groups(self, chosen: Iterable[tuple[Point, bool]]) -> list[Group]:
+        """Sort points by the shapes of their values, and by the sizes."""
+        groups: dict[Any, Group] = {}
+        sizes = {size for s in self.samplers.values() for size in s.names}
+        for number, (point, edge) in enumerate(chosen):
+            key = tuple(
+                (np.shape(value), value if name in sizes else None)
+                for name, value in point.items()
+            )
+            group = groups.setdefault(key, Group([], [], []))
+            group.points.append(point)
+            group.edge.append(edge)
+            group.number.append(number)
+        return list(groups.values())
+
+    def values(
+        self, points: Sequence[Point], field: Field
+    ) -> dict[str, Any]:
+        """Give what formulas use, by TeX name."""
+        return {
+            self.tex[name]: sampler.values(
+                [point[name] for point in points], points, field
+            )
+            for name, sampler in self.samplers.items()
+        }
+
     def detail(self) -> dict[str, str]:
         return {
             name: sampler.words for name, sampler in self.samplers.items()
@@ -61,12 +107,17 @@ def draw_points(
     samplers: Mapping[str, Sampler],
     points: int,
     edge: Sequence[Mapping[str, Any]] | None,
+    names: Mapping[str, str] | None = None,
 ) -> Points:
-    for name, sampler in samplers.items():
+    """Draw the points; `names` holds the TeX of symbols that Python cannot spell."""
+    for place, (name, sampler) in enumerate(samplers.items()):
         if not isinstance(sampler, Sampler):
             raise TypeError(
                 f"{name} must be a sampler such as logits(5), not {sampler!r}"
             )
+        for size in sampler.names:
+            if size not in list(samplers)[:place]:
+                raise CheckFailed(f"{size} must be drawn before {name}")
     if points < 1:
         raise ValueError(f"points must be at least 1, not {points}")
     misspelt = {name for point in edge or [] for name in point} - set(
@@ -78,24 +129,26 @@ def draw_points(
         )
     rng = np.random.default_rng(SEED)
 
-    def draw() -> Point:
-        return {
-            name: frozen(sampler.draw(rng))
-            for name, sampler in samplers.items()
-        }
+    def draw(given: Mapping[str, Any]) -> Point:
+        drawn = {name: frozen(value) for name, value in given.items()}
+        for name in list(drawn.keys() & samplers.keys()):
+            for size, length in samplers[name].lengths(drawn[name]):
+                drawn.setdefault(size, length)
+        for name, sampler in samplers.items():
+            value = sampler.at(rng, drawn)
+            drawn.setdefault(name, frozen(value))
+        return {name: drawn[name] for name in samplers or drawn}
 
-    picked = [
-        draw() | {name: frozen(v) for name, v in p.items()}
-        for p in edge or []
-    ]
-    drawn = (
-        [draw() for _ in range(points)]
-        if samplers
-        else []
-        if picked
-        else [{}]
-    )
-    return Points(picked, drawn, samplers)
+    picked = [draw(given) for given in edge or []]
+    drawn: list[Point] = [] if picked or samplers else [{}]
+    sizes = {size for s in samplers.values() for size in s.names}
+    for number in range(points if samplers else 0):
+        new = number % SAME_SIZES == 0
+        drawn.append(
+            draw({} if new else {size: drawn[-1][size] for size in sizes})
+        )
+    tex = {name: (names or {}).get(name, symbol(name)) for name in samplers}
+    return Points(picked, drawn, samplers, tex)
 
 
 def frozen(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,6 +26,7 @@ _ALIASES = {
 
 
 _ROW_WIDTH = 38
+_CODE_WIDTH = 44
 
 
 def symbol(name: str) -> str:
@@ -49,12 +51,7 @@ def tex_rows(words: str) -> list[str]:
     rows: list[list[str]] = [[]]
     width = 0
     for token in re.findall(r"(?:\$[^$]*\$|[^\s$])+", words):
-        length = (
-            len(
-                re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", token))
-            )
-            + 1
-        )
+        length = _width(token) + 1
         if rows[-1] and width + length > _ROW_WIDTH:
             rows.append([])
             width = 0
@@ -67,16 +64,51 @@ def tex_rows(words: str) -> list[str]:
     ]
 
 
+def said(formulas: Sequence[str]) -> list[str]:
+    """Lay out what a check presumes, in a block with rows short enough for a phone, or in none."""
+    if not formulas:
+        return []
+    rows: list[list[str]] = [[]]
+    width = len("where")
+    for formula in formulas:
+        length = _width(formula) + 3
+        if rows[-1] and width + length > _ROW_WIDTH:
+            rows.append([])
+            width = 0
+        rows[-1].append(formula)
+        width += length
+    lines = [r",\quad ".join(row) for row in rows]
+    opening = [r"\text{where }", *[""] * (len(lines) - 1)]
+    end = [*[","] * (len(lines) - 1), ""]
+    shown = [
+        rf"& {{\small {word}{line}{comma}}}"
+        for word, line, comma in zip(opening, lines, end, strict=True)
+    ]
+    return [aligned(shown, None)]
+
+
+def _width(words: str) -> int:
+    """Tell about how many letters TeX sets."""
+    return len(re.sub(r"[{}$_^\\]", "", re.sub(r"\\[a-zA-Z]+", "x", words)))
+
+
+def code_rows(code: str) -> list[str]:
+    """Break code at its spaces into rows short enough for a phone."""
+    return textwrap.wrap(
+        code, _CODE_WIDTH, break_long_words=False, break_on_hyphens=False
+    )
+
+
 def tex_text(words: str) -> str:
     pieces = words.split("$")
     text = (
-        f"${piece}$" if index % 2 else _escape(piece)
+        f"${piece}$" if index % 2 else escaped(piece)
         for index, piece in enumerate(pieces)
     )
     return rf"\text{{{''.join(text)}}}"
 
 
-def _escape(text: str) -> str:
+def escaped(text: str) -> str:
     return re.sub(r"([%#&_])", r"\\\1", text)
 
 

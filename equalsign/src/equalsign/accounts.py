@@ -11,6 +11,13 @@ from equalsign._base import RECORD_TYPE, CheckFailed
 from equalsign._records import KIND_WORDS, display_check, records
 from equalsign._words import counted, markdown_table, text_columns, unmarked
 
+_HOW = {
+    "from_tex": "ran from their TeX",
+    "by_definition": "only wrote out a definition",
+    "library": "called the library",
+    "by_code": "ran by code beside the TeX",
+}
+
 
 def summary() -> None:
     """Display the checks recorded so far in this session.
@@ -45,7 +52,7 @@ def summary() -> None:
         counted(kinds.count(kind), *KIND_WORDS[kind])
         for kind in dict.fromkeys(kinds)
     )
-    total = f"{counted(len(rows), 'check')} held: {counts}."
+    total = f"{counted(len(rows), 'check')} held: {counts}.{_lines()}"
     heads = ["kind", "statement", "checked at"]
     plain = text_columns(
         [
@@ -56,6 +63,25 @@ def summary() -> None:
     display_check(
         f"{markdown_table(heads, rows)}\n\n{total}\n", f"{plain}\n{total}"
     )
+
+
+def _lines() -> str:
+    """Say how the lines of the derivations ran."""
+    ran = {
+        how: sum(
+            record["detail"][how]
+            for (kind, _), record in records.items()
+            if kind == "derivation"
+        )
+        for how in _HOW
+    }
+    if not any(ran.values()):
+        return ""
+    parts = [
+        f"{number} {_HOW[how]}" for how, number in ran.items() if number
+    ]
+    lines = counted(sum(ran.values()), "line")
+    return f" Of {lines} of derivations, {', '.join(parts)}."
 
 
 def _extent(record: Mapping[str, Any]) -> str:

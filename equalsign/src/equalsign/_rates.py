@@ -1,0 +1,63 @@
+"""How fast a limit is approached."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from equalsign._base import RATE_TOLERANCE
+from equalsign._words import symbol
+
+ORDINARY_DISTANCES = (1.0, 0.5, 0.2, 0.1)
+SMALLEST_ERROR = 1e-5
+HALVINGS = 40
+_WINDOW = 5
+
+
+def moved(limit: float, distance: float) -> float:
+    """Give a parameter its value at this distance from the limit."""
+    return 1 / distance if math.isinf(limit) else limit + distance
+
+
+def convergence(parameter: str, limit: float, rate: float) -> str:
+    """Say what converges how fast, in Markdown."""
+    name = symbol(parameter)
+    goal = r"\infty" if math.isinf(limit) else f"{limit:g}"
+    if math.isinf(rate):
+        return rf"as ${name}\to{goal}$, faster than every power"
+    power = "" if rate == 1 else f"^{{{rate:g}}}"
+    if math.isinf(limit):
+        size = f"1/{name}{power}"
+    elif limit == 0:
+        size = f"{name}{power}"
+    else:
+        base = f"{name}-{goal}"
+        size = f"({base}){power}" if power else base
+    return rf"as ${name}\to{goal}$, with an error $O({size})$"
+
+
+def order(errors: Sequence[float], growing: bool) -> float | None:
+    """Fit the slope of log error against log distance, where errors are last well above round-off.
+
+    For an error that falls faster than every power (`growing`), infinity if the slope grows.
+    """
+    measured = [error for error in errors if error > SMALLEST_ERROR][
+        -_WINDOW:
+    ]
+    if len(measured) < 3:
+        return None
+    logs = np.log2(measured)
+    if growing:
+        slopes = -np.diff(logs)
+        return (
+            math.inf
+            if slopes[-1] > 1.5 * max(1.0, slopes[-2])
+            else float(slopes[-1])
+        )
+    return -float(np.polyfit(np.arange(len(logs)), logs, 1)[0])
+
+
+def rate_holds(rate: float, observed: float) -> bool:
+    return observed == rate or abs(observed - rate) <= RATE_TOLERANCE

@@ -1,0 +1,505 @@
+"""Read a whole derivation: its lines, the definitions in and beside them, its ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from equalsign.tex.arithmetic import DOUBLE, Field
+from equalsign.tex.errors import (
+    AmbiguousName,
+    NotInGrammar,
+    UnknownName,
+    WithoutValue,
+)
+from equalsign.tex.evaluate import Evaluator, free_names
+from equalsign.tex.notation import DEFINITIONS
+from equalsign.tex.parser import Parser
+from equalsign.tex.scope import (
+    ACCENTS,
+    Definition,
+    Head,
+    Scope,
+    head_like,
+    name_tokens,
+    read_head,
+    spell,
+    split,
+    texts,
+)
+from equalsign.tex.tokens import Token, tokenize
+from equalsign.tex.tree import (
+    Apply,
+    Call,
+    Index,
+    Name,
+    Node,
+    Relation,
+    rebuild,
+    walk,
+)
+
+__all__ = ["Formula", "Reading", "book", "read"]
+
+_WORDS = frozenset(
+    rf"\text{{{word}}}"
+    for word in ("at", "where", "with", "for", "if", "and", "otherwise")
+)
+
+
+@dataclass(frozen=True)
+class Formula:
+    r"""A line: sides that are equal, and the conditions under which it is claimed.
+
+    Parameters
+    ----------
+    tex : str
+        The line as written.
+    sides : tuple of Node
+        What stands between its equals signs.
+    free : tuple of str
+        The indices for each of which the line is claimed.
+    conditions : tuple of Node
+        What is said to hold, such as ``i\ne j``.
+    """
+
+    tex: str
+    sides: tuple[Node, ...]
+    free: tuple[str, ...]
+    conditions: tuple[Node, ...] = ()
+
+    @property
+    def tree(self) -> Node:
+        """The last side: what the next line is compared with."""
+        return self.sides[-1]
+
+
+@dataclass
+class Reading:
+    """A derivation that was read: its formulas, and what their names mean."""
+
+    formulas: list[Formula]
+    scope: Scope
+    definitions: list[Definition]
+
+    def evaluator(
+        self, values: Mapping[str, Any], field: Field = DOUBLE
+    ) -> Evaluator:
+        """Give an evaluator at points that share their shapes."""
+        return Evaluator(self.scope, values, field)
+
+    def evaluate(self, evaluator: Evaluator, formula: Formula) -> list[Any]:
+        """Give the value of every side of a formula.
+
+        Raises
+        ------
+        WithoutValue
+            If a condition of the line does not hold.
+        """
+        with np.errstate(all="ignore"):
+            for condition in formula.conditions:
+                if not evaluator.condition(condition, {}).all():
+                    raise WithoutValue(
+                        "this condition does not hold at every point",
+                        condition.place,
+                    )
+            return [
+                evaluator.tensor(side, formula.free, {})
+                for side in formula.sides
+            ]
+
+    def expanded(
+        self, node: Node, busy: frozenset[str] = frozenset()
+    ) -> Node:
+        """Put definitions in the place of what they define."""
+        if isinstance(node, Name | Call) and node.name not in busy:
+            args = node.args if isinstance(node, Call) else ()
+            subs = node.subs if isinstance(node, Call) else ()
+            found = [
+                d
+                for d in self.scope.definitions.get(node.name, ())
+                if len(d.head.args) == len(args)
+                and len(d.head.subs) == len(subs)
+                and not d.head.entries
+            ]
+            if len(found) == 1 and not getattr(node, "primes", 0):
+                head = found[0].head
+                given = dict(
+                    zip(
+                        (*head.subs, *head.args),
+                        (*subs, *args),
+                        strict=True,
+                    )
+                )
+                body = _replace(found[0].body, given)
+                return self.expanded(body, busy | {node.name})
+        return rebuild(node, lambda part: self.expanded(part, busy))
+
+    def mentioned(self) -> set[str]:
+        """Give all names and indices in the formulas, and in the definitions that they use."""
+        scope = self.scope
+        waiting: list[Node] = [
+            said.right if isinstance(said, Relation) else said
+            for said in scope.ranges.values()
+        ]
+        waiting += scope.random.values()
+        for formula in self.formulas:
+            waiting += [*formula.sides, *formula.conditions]
+        if scope.log_zero is not None:
+            waiting.append(scope.log_zero)
+        names: set[str] = set()
+        while waiting:
+            for node in walk(waiting.pop()):
+                new = {
+                    getattr(node, "name", ""),
+                    *getattr(node, "indices", ()),
+                }
+                new.add(getattr(node, "variable", ""))
+                for name in new - names:
+                    names.add(name)
+                    for definition in scope.definitions.get(name, ()):
+                        names.update(definition.head.subs)
+                        waiting.append(definition.body)
+        return names
+
+
+def _replace(node: Node, given: Mapping[str, Node]) -> Node:
+    if isinstance(node, Name) and node.name in given:
+        return given[node.name]
+    return rebuild(node, lambda part: _replace(part, given))
+
+
+def read(
+    lines: Sequence[str],
+    *,
+    names: Iterable[str] = (),
+    where: Iterable[str] = (),
+    ranges: Iterable[str] = (),
+) -> Reading:
+    r"""Read the lines of a derivation.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        The formulas, as TeX.
+    names : iterable of str
+        The names that have a value, as TeX.
+    where : iterable of str
+        Definitions, as TeX: ``\hat y=\mathrm{softmax}(z)``, ``T\sim P``.
+    ranges : iterable of str
+        What indices run over where no array says it: ``i\in T``.
+
+    Raises
+    ------
+    TexError
+        If a formula is outside the grammar, or a name has no meaning or two.
+
+    Examples
+    --------
+    >>> reading = read([r"(a+b)^2", r"a^2+2ab+b^2"], names=["a", "b"])
+    >>> at = reading.evaluator({"a": np.array([1.0]), "b": np.array([2.0])})
+    >>> [reading.evaluate(at, formula)[0] for formula in reading.formulas]
+    [array([9.]), array([9.])]
+    """
+    scope = Scope(below=book())
+    for name in names:
+        tokens = name_tokens(name)
+        scope.names[tokens] = spell(tokens)
+    return _Reader(scope).read(list(lines), list(where), list(ranges))
+
+
+@cache
+def book() -> Scope:
+    """Give the book-wide definitions."""
+    scope = Scope()
+    reader = _Reader(scope)
+    for tex in DEFINITIONS:
+        left, *right = split(tokenize(tex), {"="})
+        reader.declare(left, _joined(right), tex)
+    reader.finish()
+    return scope
+
+
+def _joined(parts: Sequence[Sequence[Token]]) -> list[Token]:
+    """Give the first of the right sides."""
+    return list(parts[0])
+
+
+@dataclass
+class _Pending:
+    """A definition whose right side is not read yet."""
+
+    left: list[Token]
+    right: list[Token]
+    tex: str
+    head: Head | None = None
+
+
+class _Reader:
+    """Collects what is defined, then reads everything in its light."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.pending: list[_Pending] = []
+        self.definitions: list[Definition] = []
+        self.said: set[str] = set()
+
+    def read(
+        self, lines: list[str], where: list[str], ranges: list[str]
+    ) -> Reading:
+        random: list[tuple[list[Token], str]] = []
+        zero: tuple[list[Token], str] | None = None
+        for tex in where:
+            for clause in _clauses(tokenize(tex)):
+                if any(t.text == r"\sim" for t in clause):
+                    random.append((clause, tex))
+                else:
+                    self._define(clause, tex)
+        self.said = {tokenize(tex)[0].text for tex in ranges}
+        for clause, _ in random:
+            variable = clause[0].text
+            self.scope.names[variable,] = variable
+        mains: list[tuple[list[Token], list[list[Token]], str]] = []
+        for tex in lines:
+            main, *clauses = _clauses(tokenize(tex))
+            conditions = []
+            for clause in clauses:
+                kind = self._clause(clause, tex)
+                if kind == "condition":
+                    conditions.append(clause)
+                elif kind == "log 0":
+                    zero = clause, tex
+            mains.append((main, conditions, tex))
+        self._heads()
+        for clause, tex in random:
+            self._random(clause, tex)
+        introduced = [self._introduces(main, tex) for main, _, tex in mains]
+        self.finish()
+        for tex in ranges:
+            self._range(tex)
+        if zero:
+            clause, tex = zero
+            right = split(clause[1:-1], {":="})[1]
+            self.scope.log_zero = self._tree(right, tex)
+        formulas = [
+            self._formula(main, conditions, tex, new)
+            for (main, conditions, tex), new in zip(
+                mains, introduced, strict=True
+            )
+        ]
+        return Reading(formulas, self.scope, self.definitions)
+
+    # --- Definitions ----------------------------------------------------------
+
+    def _define(self, clause: list[Token], tex: str) -> None:
+        left, *right = split(clause, {"="})
+        if not right or not left:
+            raise NotInGrammar(
+                "this is no definition",
+                clause[0].place,
+                "write what is defined, =, and what it is",
+            )
+        self.pending.append(_Pending(left, _joined(right), tex))
+
+    def declare(
+        self, left: list[Token], right: list[Token], tex: str
+    ) -> None:
+        """Take note of a definition."""
+        self.pending.append(_Pending(left, right, tex))
+
+    def finish(self) -> None:
+        """Read the right sides of all definitions."""
+        self._heads()
+        for pending in self.pending:
+            self._body(pending)
+        for definition in self.definitions:
+            definition.free = free_names(definition.body, self.scope)
+        self.pending = []
+
+    def _heads(self) -> None:
+        """Read the left sides; of two families of one name, each is a name of its own."""
+        for pending in self.pending:
+            if pending.head is None:
+                pending.head = read_head(
+                    pending.left,
+                    texts(pending.right),
+                    self.scope,
+                    self.said,
+                )
+        families: dict[Any, list[_Pending]] = {}
+        for pending in self.pending:
+            head = pending.head
+            assert head is not None
+            if head.subs and not head.args:
+                families.setdefault((head.base, len(head.subs)), []).append(
+                    pending
+                )
+        for group in families.values():
+            if len(group) > 1:
+                for pending in group:
+                    pending.head = Head(texts(pending.left))
+        for pending in self.pending:
+            head = pending.head
+            assert head is not None
+            if head == Head((r"\nabla",)):
+                self.scope.gradient = spell(texts(pending.right)[2:])
+            elif head.args or head.subs:
+                heads = self.scope.functions.setdefault(head.base, [])
+                if head not in heads:
+                    heads.append(head)
+            else:
+                self.scope.names.setdefault(head.base, head.name)
+        for base, heads in self.scope.functions.items():
+            if base in self.scope.names and any(h.args for h in heads):
+                raise AmbiguousName(
+                    f"{spell(base)} is a value and a function",
+                    self.pending[-1].left[0].place,
+                )
+
+    def _body(self, pending: _Pending) -> None:
+        head = pending.head
+        assert head is not None
+        if head == Head((r"\nabla",)):
+            return
+        parameters = (*head.subs, *head.args, *head.entries)
+        parser = Parser(pending.right, self.scope, pending.tex, parameters)
+        body = parser.whole(parser.expression)
+        ranks = {name: _indexed(name, body) for name in head.args}
+        definition = Definition(head, body, pending.tex, ranks=ranks)
+        same = self.scope.definitions.setdefault(head.name, [])
+        if (
+            not head.args
+            and not head.subs
+            and any(not d.head.args and not d.head.subs for d in same)
+        ):
+            raise AmbiguousName(
+                f"{head.name} is defined twice", pending.left[0].place
+            )
+        same.append(definition)
+        self.definitions.append(definition)
+
+    # --- Clauses --------------------------------------------------------------
+
+    def _clause(self, clause: list[Token], tex: str) -> str:
+        """Tell what a clause after the formula is; take note of a definition."""
+        words = texts(clause)
+        if ":=" in words:
+            return "log 0"
+        if words[0] == "(" and r"\to" in words:
+            return "note"
+        if "=" in words and head_like(split(clause, {"="})[0]):
+            left = split(clause, {"="})[0]
+            if texts(left) not in self.scope.names:
+                self._define(clause, tex)
+                return "definition"
+        for token in clause:
+            if token.text == r"\propto":
+                raise NotInGrammar(
+                    "proportional to: with which factor?",
+                    token.place,
+                    "write what it equals",
+                )
+        return "condition"
+
+    def _introduces(self, main: list[Token], tex: str) -> bool:
+        """Whether the line defines its own left side; if so, take note of it.
+
+        It does if its name is new, or is a function of the book of names that are all new.
+        """
+        left, *right = split(main, {"="})
+        if not right or not head_like(left):
+            return False
+        start = 2 if left[0].text in ACCENTS else 1
+        if self.scope.declares(texts(left[:start])) and any(
+            self.scope.declares((token.text,)) or token.text.isdigit()
+            for token in left[start:]
+        ):
+            return False
+        probe = Parser(left, self.scope, tex)
+        try:
+            probe.whole(probe.expression)
+        except UnknownName:
+            pass
+        else:
+            return False
+        self.pending.append(_Pending(left, _joined(right), tex))
+        return True
+
+    # --- Ranges and random variables ------------------------------------------
+
+    def _range(self, tex: str) -> None:
+        tokens = tokenize(tex)
+        name, relation = tokens[0].text, tokens[1].text
+        parser = Parser(tokens[2:], self.scope, tex, [name])
+        right = parser.whole(parser.collection)
+        self.scope.ranges[name] = (
+            Apply("subsets", (right,))
+            if relation == r"\subseteq"
+            else Relation(
+                relation, Name(name), right, place=tokens[0].place
+            )
+        )
+
+    def _random(self, clause: list[Token], tex: str) -> None:
+        variable = clause[0].text
+        self.scope.random[variable] = self._tree(clause[2:], tex)
+
+    # --- Lines ----------------------------------------------------------------
+
+    def _tree(self, tokens: list[Token], tex: str) -> Node:
+        parser = Parser(tokens, self.scope, tex)
+        return parser.whole(parser.expression)
+
+    def _formula(
+        self,
+        main: list[Token],
+        clauses: list[list[Token]],
+        tex: str,
+        introduces: bool,
+    ) -> Formula:
+        sides: list[Node] = []
+        free: dict[str, None] = {}
+        for side in split(main, {"="})[introduces:]:
+            parser = Parser(side, self.scope, tex)
+            sides.append(parser.whole(parser.expression))
+            free |= dict.fromkeys(parser.free)
+        conditions = []
+        for clause in clauses:
+            parser = Parser(clause, self.scope, tex)
+            conditions.append(parser.whole(parser.conditions))
+        return Formula(
+            tex, tuple(sides), tuple(sorted(free)), tuple(conditions)
+        )
+
+
+def _clauses(tokens: list[Token]) -> list[list[Token]]:
+    """Cut a line at the commas, wide spaces and words that stand in no bracket."""
+    for token in tokens:
+        if token.text.startswith(r"\text") and (
+            token.text.replace(" ", "") not in _WORDS
+        ):
+            raise NotInGrammar(
+                "these words do not run",
+                token.place,
+                "write a formula, or give the line as code: by=…",
+            )
+    words = {t.text for t in tokens if t.text.startswith(r"\text")}
+    inside = any(t.text.startswith(r"\begin") for t in tokens)
+    separators = {",", r"\quad", *(words if not inside else ())}
+    return [part for part in split(tokens, separators) if part]
+
+
+def _indexed(name: str, body: Node) -> int:
+    """Count the indices that a definition's argument has in its body."""
+    return max(
+        (
+            len(node.subs)
+            for node in walk(body)
+            if isinstance(node, Index) and node.base == Name(name)
+        ),
+        default=0,
+    )
