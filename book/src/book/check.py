@@ -22,7 +22,9 @@ Say what is to be checked:
     make check NB=focal           a chapter, by the name of its notebook
     make check LOSS=focal_loss    a function of losslib; its chapter too, if it has one
 `make test` checks everything."""
-QUICK = "not compile and not jax and not transformations and not every_shape"
+QUICK = (
+    "not compile and not jax and not transformations and not every_shape"
+)
 
 
 @dataclass(frozen=True)
