@@ -111,9 +111,8 @@ class Step:
         """Give the rows of the line: TeX, or library code as it ran."""
         if self.kind != "library":
             return [self.tex]
-        return [
-            rf"\texttt{{{escaped(row)}}}" for row in code_rows(self.tex)
-        ]
+        rows = code_rows(self.tex)
+        return [rf"{{\small\texttt{{{escaped(row)}}}}}" for row in rows]
 
     def convergence(self) -> str:
         """Say what converges how fast, in Markdown."""
