@@ -349,6 +349,8 @@ def derivation(
         if not steps:
             raise CheckFailed("there is no second line: nothing is derived")
         drawn = draw_points(samplers, points, edge, names)
+        if not samplers and any(step.relation == "→" for step in steps):
+            drawn.random.extend({} for _ in ORDINARY_DISTANCES[1:])
         run = Run(lines, drawn, where, ranges)
         run.check()
     run.show(statement, label)
