@@ -611,6 +611,16 @@ def test_a_number_typed_into_a_caption_is_prose():
     assert "cell 3" in messages[2]
 
 
+def test_a_number_in_a_definition_runs():
+    source = DERIVATION.replace(
+        "    x=real(),", '    where=["a=0.1234x"],\n    x=real(),'
+    )
+    cells = [code(SETUP), derived(source, where=["a=0.1234x"])]
+    assert gates.numbers_produced(toy(*cells)) == []
+    said = derived(DERIVATION.replace("binomial formula", "about 0.1234"))
+    says(gates.numbers_produced(toy(code(SETUP), said)), "0.1234")
+
+
 def test_a_number_of_a_false_claim_proves_nothing():
     source = 'refutes("Stuck at 0.1234?", says="No: at 0.6931.", source="A", holds=f)'
     check = record(

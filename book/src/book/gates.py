@@ -835,8 +835,12 @@ def _typed(cell: Cell) -> list[str]:
             *((k.arg, k.value) for k in call.node.keywords),
         ]
         for place, node in arguments:
-            # The numbers of others: printed (which is checked), quoted, or in a reference.
-            if place in ("source", "label") or (call.last, place) in (
+            # The numbers of others: printed (which is checked), quoted, or in a reference; and
+            # those of a definition, which runs.
+            if place in ("source", "label", "where") or (
+                call.last,
+                place,
+            ) in (
                 ("published", 1),
                 ("refutes", 0),
             ):

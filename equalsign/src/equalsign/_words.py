@@ -26,7 +26,7 @@ _ALIASES = {
 
 
 _ROW_WIDTH = 38
-_CODE_WIDTH = 44
+_CODE_WIDTH = 32
 
 
 def symbol(name: str) -> str:
@@ -71,7 +71,7 @@ def said(formulas: Sequence[str]) -> list[str]:
     rows: list[list[str]] = [[]]
     width = len("where")
     for formula in formulas:
-        length = _width(formula) + 3
+        length = _width(formula) + 6
         if rows[-1] and width + length > _ROW_WIDTH:
             rows.append([])
             width = 0

@@ -111,9 +111,8 @@ class Step:
         """Give the rows of the line: TeX, or library code as it ran."""
         if self.kind != "library":
             return [self.tex]
-        return [
-            rf"\texttt{{{escaped(row)}}}" for row in code_rows(self.tex)
-        ]
+        rows = code_rows(self.tex)
+        return [rf"{{\small\texttt{{{escaped(row)}}}}}" for row in rows]
 
     def convergence(self) -> str:
         """Say what converges how fast, in Markdown."""
@@ -350,6 +349,8 @@ def derivation(
         if not steps:
             raise CheckFailed("there is no second line: nothing is derived")
         drawn = draw_points(samplers, points, edge, names)
+        if not samplers and any(step.relation == "→" for step in steps):
+            drawn.random.extend({} for _ in ORDINARY_DISTANCES[1:])
         run = Run(lines, drawn, where, ranges)
         run.check()
     run.show(statement, label)
