@@ -208,7 +208,6 @@ UNSCALED = Domain(REALS.name, REALS.draw)
 PER_CLASS = Argument(POSITIVE, per_class, None)
 PER_SAMPLE = Argument(POSITIVE, per_sample)
 PER_ELEMENT = Argument(POSITIVE)
-OR_NUMBER = Argument(POSITIVE, or_number=True)
 KEPT = Argument(
     Domain(
         "True or False",
@@ -220,7 +219,7 @@ WEIGHTED: Mapping[str, Argument] = {
     "weight": PER_CLASS,
     "sample_weight": PER_SAMPLE,
 }
-MASKED: Mapping[str, Argument] = {"weight": OR_NUMBER, "mask": KEPT}
+MASKED: Mapping[str, Argument] = {"weight": PER_ELEMENT, "mask": KEPT}
 TABLES = ((4, 3), (3,), (0, 3))
 SCALARS = ((4, 3), (2, 3, 2), (), (0, 3))
 
