@@ -414,7 +414,8 @@ def _check_labels(
 
 def _spoiled(loss: Array, z: Array, target: Array) -> Array:
     """Return the losses, nan with a gradient of nan for labels outside [0, 1] that are hidden."""
-    bad = ~((target >= 0) & (target <= 1))
+    y = cast(target, z.dtype)  # PyTorch compares no unsigned integers
+    bad = ~((y >= 0) & (y <= 1))
     if concrete(bad):
         return loss
     return loss + poison(library(z).where(bad, z, 0.0), bad)

@@ -484,7 +484,10 @@ def multilabel_margin_loss(
     hinge = relu(1 - (score[..., :, None] - z[..., None, :]))
     counts = listed[..., :, None] & wrong[..., None, :]
     hinge = xp.where(counts, hinge, xp.zeros_like(hinge))
-    return reduce(xp.sum(hinge, axis=(-2, -1)) / n, reduction, like=input)
+    loss = xp.sum(hinge, axis=(-2, -1)) / n
+    if not concrete(bad):
+        loss = poison(loss, xp.any(bad, axis=-1))
+    return reduce(loss, reduction, like=input)
 
 
 def _margin(input: Array, target: Array) -> Array:

@@ -6,7 +6,9 @@ here are the target itself and the penalty that does the same from the other sid
 
 from __future__ import annotations
 
-from losslib._array import Array, cast, one_hot, pick
+import math
+
+from losslib._array import Array, cast, library, one_hot, pick
 from losslib._checks import check_at_least, check_between
 from losslib._classes import (
     entropy_of,
@@ -68,8 +70,11 @@ def smooth_labels(
     """
     check_between(0, 1, label_smoothing=label_smoothing)
     s = samples_of(input, target)
-    y = s.hold(one_hot(s.index, s.scores))
+    y = one_hot(s.index, s.scores)
     y = smooth(y, label_smoothing, input.shape[s.axis])
+    if s.hidden is not None:
+        xp = library(y)
+        y = xp.where(xp.expand_dims(s.hidden, axis=s.axis), math.nan, y)
     return cast(y, input.dtype)
 
 

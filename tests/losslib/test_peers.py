@@ -42,7 +42,9 @@ REFUSED = {
     "a target that would be broadcast": "must have the shape of",
     "complex numbers": "must have a real floating dtype",
     "a target outside [0, 1]": "must hold probabilities in",
+    "a negative count": "target must not be negative",
 }
+COUNTS = {"poisson_nll_loss"}
 PROBABILITIES = {"binary_cross_entropy_with_logits"}
 # Where a score is nan the loss is nan in both; the gradient of PyTorch is 0 there, ours is not.
 NAN_GRADIENT = {"margin_ranking_loss"}
@@ -301,6 +303,8 @@ def refusal(name: str, case: Case) -> str | None:
         reason = "complex numbers"
     elif name in PROBABILITIES and not in_unit_interval(arguments):
         reason = "a target outside [0, 1]"
+    elif name in COUNTS and bool((arguments["target"] < 0).any()):
+        reason = "a negative count"
     else:
         return None
     with pytest.raises((TypeError, ValueError), match=REFUSED[reason]):
