@@ -14,7 +14,7 @@ $(READY): requirements.txt pyproject.toml equalsign/pyproject.toml book/pyprojec
 	@echo "==> Setting up $(VENV): everything pinned in requirements.txt (once; some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --progress-bar on -r requirements.txt
-	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable . --editable ./equalsign --editable ./book
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --config-settings editable_mode=compat --editable . --editable ./equalsign --editable ./book
 	@touch $@
 
 book: $(READY)
