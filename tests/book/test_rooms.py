@@ -273,7 +273,8 @@ def test_the_map_names_what_is_there():
     "command",
     [
         "install -r requirements.txt",
-        "--no-deps --no-build-isolation --config-settings editable_mode=compat --editable . --editable ./equalsign --editable ./book",
+        "--no-deps --no-build-isolation --config-settings editable_mode=compat --editable . "
+        "--editable ./equalsign --editable ./book",
         "jupyter-book build . -W --keep-going -n",
         "--nbval chapters",
     ],
