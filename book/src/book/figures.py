@@ -479,7 +479,11 @@ class _Plot:
         """Name each curve where it ends, or where it is asked to carry its name."""
         ends = [m for m in marks if m.at is None]
         rows = [
-            _apart([self.to_y(m.frame(i)[-1, 1]) + 5 for m in ends])
+            spread(
+                [self.to_y(m.frame(i)[-1, 1]) + 5 for m in ends],
+                gap=_LINE,
+                highest=_BOTTOM + 5,
+            )
             for i in range(len(self.values))
         ]
         texts = [
@@ -556,14 +560,16 @@ def _text(
     )
 
 
-def _apart(places: list[float]) -> list[float]:
-    """Push labels apart that would lie on each other, and keep them inside the picture."""
+def spread(
+    places: list[float], *, gap: float, highest: float
+) -> list[float]:
+    """Push labels apart that would lie on each other, and keep them below `highest`."""
     order = np.argsort(places, kind="stable")
     y = np.array(places)[order]
     for i in range(1, len(y)):
-        y[i] = max(y[i], y[i - 1] + _LINE)
+        y[i] = max(y[i], y[i - 1] + gap)
     for i in range(len(y) - 1, -1, -1):
-        y[i] = min(y[i], _BOTTOM + 5 - _LINE * (len(y) - 1 - i))
+        y[i] = min(y[i], highest - gap * (len(y) - 1 - i))
     apart = np.empty(len(y))
     apart[order] = y
     return [float(v) for v in apart]
@@ -593,7 +599,8 @@ def _plain(text: str) -> str:
     return text.replace("*", "")
 
 
-def _mathtext(text: str) -> str:
+def mathtext(text: str) -> str:
+    """Set text between stars in italics, as Matplotlib does it."""
     return re.sub(r"\*(.+?)\*", r"$\1$", text)
 
 
@@ -656,7 +663,7 @@ def _still(plot: _Plot, marks: list[_Mark]) -> Figure:
             [],
             color=m.color,
             ls="-" if m.moves else "--",
-            label=_mathtext(m.label),
+            label=mathtext(m.label),
         )
         for m in marks
         if not m.bar
@@ -667,15 +674,15 @@ def _still(plot: _Plot, marks: list[_Mark]) -> Figure:
     ]
     axes.legend(
         handles=shaded + named,
-        title=_mathtext(plot.name),
+        title=mathtext(plot.name),
         loc="upper left",
         bbox_to_anchor=(1.0, 1.0),
         alignment="left",
     )
-    xlabel, ylabel = map(_mathtext, plot.labels)
+    xlabel, ylabel = map(mathtext, plot.labels)
     axes.set(xlim=plot.xlim, ylim=plot.ylim, xlabel=xlabel, ylabel=ylabel)
     if marks[0].bar:
-        names = [_mathtext(m.label) for m in marks]
+        names = [mathtext(m.label) for m in marks]
         axes.set_xticks(range(len(marks)), names)
     else:
         axes.set_xticks(plot.xticks)

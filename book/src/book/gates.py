@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from functools import cached_property
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -228,18 +229,7 @@ def _imported_names(cells: Iterable[Any]) -> dict[str, str]:
             ).startswith(OURS):
                 for item in node.names:
                     if item.name == "*":
-                        star = (
-                            *CHECKS,
-                            *LINES,
-                            "summary",
-                            "ledger",
-                            "show",
-                            "slider",
-                            "source",
-                        )
-                        names |= {
-                            name: f"{node.module}.{name}" for name in star
-                        }
+                        names |= _exported(str(node.module))
                     else:
                         names[item.asname or item.name] = (
                             f"{node.module}.{item.name}"
@@ -252,6 +242,19 @@ def _imported_names(cells: Iterable[Any]) -> dict[str, str]:
                             item.name if item.asname else top
                         )
     return names
+
+
+def _exported(module: str) -> dict[str, str]:
+    """Map the names that `from module import *` gives to where they come from."""
+    found = import_module(module)
+    homes = {
+        name: getattr(getattr(found, name), "__module__", None) or module
+        for name in found.__all__
+    }
+    return {
+        name: f"{'equalsign' if home.startswith('equalsign.') else home}.{name}"
+        for name, home in homes.items()
+    }
 
 
 _INDIRECT = (
@@ -322,6 +325,8 @@ def _shows(call: Call) -> bool:
             "book.figures.show",
             "book.figures.slider",
             "book.figures.source",
+            "book.plots.panels",
+            "book.plots.plot",
         )
     )
 
@@ -828,7 +833,9 @@ def _typed(cell: Cell) -> list[str]:
     """Give the texts that an author typed into the calls that display them."""
     texts = []
     for call in cell.calls:
-        if not call.name.startswith(("equalsign.", "book.figures.")):
+        if not call.name.startswith(
+            ("equalsign.", "book.figures.", "book.plots.")
+        ):
             continue
         arguments = [
             *enumerate(call.node.args),
@@ -1253,7 +1260,7 @@ def figures_described(chapter: Chapter) -> list[str]:
     One that moves has a still picture beside it, which is held to the same.
     """
     remedy = (
-        "display it with book.figures.show(figure, alt, caption), "
+        "display it with book.plots.plot or book.figures.show(figure, alt, caption), "
         f"then run `make refresh NB={chapter.name}`"
     )
     messages = []

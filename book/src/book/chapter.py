@@ -1,0 +1,54 @@
+"""All that a chapter is made with, in one line: ``from book.chapter import *``.
+
+The verbs of the checks and what they draw (`equalsign`), the figures (`book.figures`,
+`book.plots`), and `np`. A chapter imports by itself what its reader would: `losslib`, and torch
+where it is needed.
+
+>>> from book.chapter import *
+>>> derivation("A square", "(x+1)^2", equals("x^2+2x+1", "multiply out"), x=real())
+A square
+      (x+1)^2
+    = x^2+2x+1  ✓ multiply out
+✓ 1 step held at 300 random points: x a real number (normal, sd 2). Equal sides agree to 1e-9, and
+at ten points to 25 digits.
+"""
+
+import numpy as np
+
+import equalsign
+from book.figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    show,
+    slider,
+    source,
+    use,
+)
+from book.plots import Panel, panels, plot
+from equalsign import *
+
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "GREY",
+    "ORANGE",
+    "PURPLE",
+    "RED",
+    "SKY",
+    "Panel",
+    "np",
+    "panels",
+    "plot",
+    "show",
+    "slider",
+    "source",
+    "use",
+    *equalsign.__all__,
+]
+
+use()

@@ -1,0 +1,210 @@
+"""Still figures in the vocabulary of the slider: curves, points, bars, each named at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from book.figures import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    RED,
+    SKY,
+    mathtext,
+    show,
+    spread,
+)
+
+_PALETTE = (BLUE, RED, GREEN, PURPLE, ORANGE, SKY)
+_LETTERS = 1.15  # the least distance of two labels, in heights of a letter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """One set of axes, with what it draws; :func:`plot` says what each part is."""
+
+    curves: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    points: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    bars: Mapping[str, Any] = field(default_factory=dict)
+    levels: Mapping[str, float] = field(default_factory=dict)
+    title: str = ""
+    xlabel: str = ""
+    ylabel: str = ""
+    xlim: tuple[float, float] | None = None
+    ylim: tuple[float, float] | None = None
+    xticks: Sequence[float] | None = None
+    yticks: Sequence[float] | None = None
+    xscale: str = "linear"
+    yscale: str = "linear"
+    colors: Mapping[str, str] = field(default_factory=dict)
+    at: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (self.curves or self.points or self.bars):
+            raise ValueError("a panel must have curves, points or bars")
+        drawn = [*self.curves, *self.points, *self.bars, *self.levels]
+        for option, named in (("colors", self.colors), ("at", self.at)):
+            for label in named:
+                if label not in drawn:
+                    raise ValueError(
+                        f"{option} names {label!r}, which is not drawn; drawn are {drawn}"
+                    )
+
+
+def plot(*, alt: str, caption: str, **panel: Any) -> None:
+    """Display one picture: curves, points or bars, labelled where they end.
+
+    Parameters
+    ----------
+    alt : str
+        What the figure shows, for those who do not see it.
+    caption : str
+        The answer that the figure gives, in Markdown.
+    **panel
+        What is drawn, each a mapping by labels; text between stars is italic:
+
+        ``curves``
+            ``(x, y)``, or ``(x, y, error)`` for a curve in a band of one error to each side.
+        ``points``
+            ``(x, y)``, or ``(x, y, error)`` for points with error bars.
+        ``bars``
+            A height, or ``(height, error)``; not with curves or points.
+        ``levels``
+            A height, drawn as a grey broken line from side to side.
+        ``colors``, ``at``
+            Colours, and where on the x axis a curve carries its label; by default the colours of
+            the book, in order, and the right end.
+
+        And ``title``, ``xlabel``, ``ylabel``, ``xlim``, ``ylim``, ``xticks``, ``yticks``,
+        ``xscale``, ``yscale``, as in Matplotlib.
+
+    Raises
+    ------
+    ValueError
+        If nothing is drawn, a text is empty, or a label is given a colour or a place and is not
+        drawn.
+    """
+    panels(Panel(**panel), alt=alt, caption=caption)
+
+
+def panels(*parts: Panel, alt: str, caption: str, columns: int = 2) -> None:
+    """Display several pictures as one figure, at most `columns` in a row.
+
+    Parameters
+    ----------
+    *parts : Panel
+        The pictures, in the order of reading.
+    alt, caption : str
+        As in :func:`plot`.
+    columns : int
+        How many stand side by side.
+    """
+    across = min(columns, len(parts))
+    down = -(-len(parts) // across)
+    size = (6.4, 3.6) if across == 1 else (4.1 * across, 3.3)
+    figure, grid = plt.subplots(
+        down, across, squeeze=False, figsize=(size[0], size[1] * down)
+    )
+    for axes in grid.flat[len(parts) :]:
+        axes.remove()
+    drawn = list(zip(grid.flat, parts, strict=False))
+    ends = [_draw(axes, part) for axes, part in drawn]
+    figure.canvas.draw()
+    for (axes, part), labels in zip(drawn, ends, strict=True):
+        _name_ends(axes, labels)
+        _name_within(axes, part)
+    show(figure, alt, caption)
+
+
+Ends = list[tuple[str, float, str]]
+
+
+def _draw(axes: Axes, part: Panel) -> Ends:
+    """Draw a panel, and return its labels, each with the height at which it ends and its colour."""
+    palette = iter(_PALETTE * 3)
+    ends: Ends = []
+    for label, data in part.curves.items():
+        color = part.colors.get(label) or next(palette)
+        x, y, *error = (np.asarray(v, dtype=float) for v in data)
+        axes.plot(x, y, color=color, label=mathtext(label))
+        if error:
+            axes.fill_between(
+                x, y - error[0], y + error[0], color=color, alpha=0.2, lw=0
+            )
+        ends.append((label, y[np.isfinite(y)][-1], color))
+    for label, data in part.points.items():
+        color = part.colors.get(label) or next(palette)
+        x, y, *error = (
+            np.atleast_1d(np.asarray(v, dtype=float)) for v in data
+        )
+        axes.errorbar(
+            x, y, yerr=error[0] if error else None, fmt="o", ms=5, color=color,
+            label=mathtext(label),
+        )  # fmt: skip
+        ends.append((label, y[np.argmax(x)], color))
+    for place, (label, height) in enumerate(part.bars.items()):
+        value, *error = np.atleast_1d(np.asarray(height, dtype=float))
+        color = part.colors.get(label, BLUE)
+        axes.bar(
+            place, value, 0.64, color=color, label=mathtext(label),
+            yerr=error or None, error_kw={"ecolor": GREY},
+        )  # fmt: skip
+    for label, height in part.levels.items():
+        color = part.colors.get(label, GREY)
+        axes.axhline(
+            height, color=color, ls="--", lw=1.2, label=mathtext(label)
+        )
+        ends.append((label, height, color))
+    axes.set(
+        title=mathtext(part.title), xlabel=mathtext(part.xlabel), ylabel=mathtext(part.ylabel),
+        xscale=part.xscale, yscale=part.yscale,
+    )  # fmt: skip
+    if part.bars:
+        axes.set_xticks(range(len(part.bars)), map(mathtext, part.bars))
+    for name in ("xlim", "ylim", "xticks", "yticks"):
+        value = getattr(part, name)
+        if value is not None:
+            axes.set(**{name: value})
+    return [end for end in ends if end[0] not in part.at]
+
+
+def _name_ends(axes: Axes, ends: Ends) -> None:
+    """Write the labels at the right side, pushed apart where they would lie on each other."""
+    height = axes.get_window_extent().height
+    letter = plt.rcParams["font.size"] * axes.figure.dpi / 72
+    places = [
+        axes.transAxes.inverted().transform(
+            axes.transData.transform((axes.get_xlim()[1], y))
+        )[1]
+        for _, y, _ in ends
+    ]
+    apart = spread(
+        [min(max(y, 0.0), 1.0) for y in places],
+        gap=_LETTERS * letter / height,
+        highest=1.0,
+    )
+    for (label, _, color), y in zip(ends, apart, strict=True):
+        axes.annotate(
+            mathtext(label), (1.02, y), xycoords="axes fraction", color=color, va="center",
+            annotation_clip=False,
+        )  # fmt: skip
+
+
+def _name_within(axes: Axes, part: Panel) -> None:
+    """Write a label beside its curve, where it was asked to stand."""
+    for line in axes.lines:
+        for label, x in part.at.items():
+            if line.get_label() == mathtext(label):
+                y = float(np.interp(x, *np.asarray(line.get_xydata()).T))
+                axes.annotate(
+                    mathtext(label), (x, y), xytext=(4, 4), textcoords="offset points",
+                    color=line.get_color(),
+                )  # fmt: skip
