@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from book import plots
+from book import figures, plots
 from book.plots import Panel, panels, plot
 
 SAID = {"alt": "What it shows.", "caption": "*The answer.*"}
@@ -14,6 +14,7 @@ X = np.linspace(0, 1, 5)
 @pytest.fixture
 def drawn(monkeypatch):
     """Keep what would be shown."""
+    figures.use()
     kept = []
     monkeypatch.setattr(
         plots, "show", lambda figure, alt, caption: kept.append(figure)
