@@ -122,7 +122,8 @@ def l1_penalty(input: Array, strength: float = 1.0) -> Array:
     input : array, any shape
         The parameters, real floating.
     strength : float
-        :math:`\lambda\ge0`; the scale of the prior is :math:`1/\lambda`.
+        :math:`\lambda\ge0`; beside a *sum* of losses in nats, the scale of the prior is
+        :math:`1/\lambda`.
 
     Returns
     -------
@@ -170,7 +171,8 @@ def l2_penalty(input: Array, strength: float = 1.0) -> Array:
     input : array, any shape
         The parameters, real floating.
     strength : float
-        :math:`\lambda\ge0`; the variance of the prior is :math:`1/\lambda`.
+        :math:`\lambda\ge0`; beside a *sum* of losses in nats, the variance of the prior is
+        :math:`1/\lambda`.
 
     Returns
     -------
