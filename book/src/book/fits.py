@@ -82,7 +82,7 @@ def bottom(
 
     found = minimize(
         objective, np.zeros(shape).ravel(), jac=True, method="L-BFGS-B",
-        options={"maxiter": steps, "ftol": 1e-13, "gtol": 1e-7},
+        options={"maxiter": steps, "ftol": 1e-10, "gtol": 1e-6},
     )  # fmt: skip
     weights: np.ndarray[Any, Any] = mix @ found.x.reshape(shape)
     return weights
