@@ -1,6 +1,6 @@
 r"""Weights and shifts for classes that are rare.
 
-The chapter *Many labels, rare classes* derives both functions and reads this file.
+The chapter *Rare classes* derives both functions and reads this file.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 r"""Losses of many labels at once.
 
-The chapter *Many labels, rare classes* derives the functions and reads this file.
+The chapter *Many labels* derives the functions and reads this file.
 """
 
 from __future__ import annotations

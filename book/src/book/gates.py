@@ -58,7 +58,6 @@ CHAPTER_TO_COME = {
     "counts",
     "ctc",
     "divergence",
-    "imbalance",
     "noise",
     "ranking",
     "regression",
