@@ -213,7 +213,11 @@ def _spaces(box: Box) -> None:
             before = kept[-1] if kept else None
             if isinstance(after, Box) and OPERATORS & set(after.classes):
                 carried += width
-            elif isinstance(before, Box) and before.tag == "span":
+            elif (
+                isinstance(before, Box)
+                and before.tag == "span"
+                and before.classes != ["strut"]
+            ):
                 before.add("margin-right", width)
             else:
                 kept.append(part)
@@ -318,7 +322,8 @@ def spoken(box: Box) -> str:
         else:
             said = spoken(part)
         words.append(said)
-    return " ".join(" ".join(words).split())
+    said = " ".join(" ".join(words).split())
+    return re.sub(r"(?<=\() | (?=[),])", "", said)
 
 
 def _in_a_row(box: Box, margins: bool) -> bool:
@@ -342,8 +347,8 @@ def lighten(html: str) -> str:
     r"""Give the HTML of KaTeX with fewer nodes.
 
     >>> from book.sphinx.maths import render
-    >>> render("z")
-    '<span class="katex mathnormal">z</span>'
+    >>> render("x")
+    '<span class="katex mathnormal">x</span>'
     >>> render("2^n")
     '<span class="katex" role="math" aria-label="2 to the n">2<sup class="mathnormal" style="top:-0.5186em">n</sup></span>'
     """
