@@ -1,34 +1,24 @@
 // A box that can scroll sideways must be reachable by keyboard, one that cannot is no stop. Pages are complete without this.
 (function () {
   "use strict";
+  if (!window.ResizeObserver) return;
   const BOXES = ".math-scroll, .pst-scrollable-table-container, .cell_output .text_html, div.highlight pre, .cell_output pre";
-  function mark() {
-    document.querySelectorAll(BOXES).forEach(function (box) {
-      if (box.scrollWidth > box.clientWidth) {
-        box.setAttribute("tabindex", "0");
-        if (!box.hasAttribute("role") && box.tagName !== "PRE") {
-          box.setAttribute("role", "group");
-          box.setAttribute("aria-label", "Table, scrolls sideways");
-        }
-      } else {
-        box.removeAttribute("tabindex");
+  // A box, or what is in it, has another size: it was laid out for the first time, unfolded, a font came, the window changed.
+  const watch = new ResizeObserver(function (entries) {
+    const boxes = new Set(entries.map(function (entry) { return entry.target.closest(BOXES); }));
+    const wide = [...boxes].map(function (box) { return [box, box.scrollWidth > box.clientWidth]; });
+    wide.forEach(function ([box, scrolls]) {
+      if (scrolls === box.hasAttribute("tabindex")) return;
+      if (!scrolls) return box.removeAttribute("tabindex");
+      box.setAttribute("tabindex", "0");
+      if (!box.hasAttribute("role") && box.tagName !== "PRE") {
+        box.setAttribute("role", "group");
+        box.setAttribute("aria-label", "Table, scrolls sideways");
       }
     });
-  }
-  let waiting = 0;
-  function soon() { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(mark); }
-  addEventListener("load", soon);
-  addEventListener("resize", soon);
-  document.addEventListener("toggle", soon, true);
-  document.addEventListener("click", function () { setTimeout(soon, 300); });
-  if (document.fonts) {
-    document.fonts.ready.then(soon);
-    document.fonts.addEventListener("loadingdone", soon);
-  }
-  if (window.ResizeObserver) {
-    const watch = new ResizeObserver(soon);
-    addEventListener("DOMContentLoaded", function () {
-      document.querySelectorAll(".math-scroll .katex, .bd-article table, .bd-article pre").forEach(function (inner) { watch.observe(inner); });
-    });
-  }
+  });
+  document.querySelectorAll(BOXES).forEach(function (box) {
+    watch.observe(box);
+    [...box.children].filter(function (part) { return part.matches("table, .katex-display, .line"); }).forEach(function (part) { watch.observe(part); });
+  });
 })();

@@ -105,7 +105,7 @@ def test_a_build_ends_well(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "_build/html/index.html").read_text(encoding="utf-8")
-    assert 'class="katex"' in page
+    assert 'class="katex ' in page
     threads = [line for line in done.stdout.splitlines() if " on " in line]
     assert threads == [
         "V8 begins on MainThread",

@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from docutils import nodes
+from sphinx.builders.html._assets import _JavaScript
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
@@ -290,6 +291,8 @@ class NotebookOutputs(SphinxPostTransform):
         kind = re.sub(r"[^a-z_-]", "", record.astext())
         box = nodes.container(classes=["check", f"check-{kind}"])
         box.extend(markdown.children)
+        for block in box.findall(nodes.math_block):
+            block["check"] = True
         markdown.children = []
         markdown.append(box)
 
@@ -379,6 +382,23 @@ class TableHeads(SphinxTransform):
 # ---------------------------------------------------------------------------------------------------------------------
 # The translator
 
+#: Kinds of words of code that have the colour of the text around them, in the light and in the dark.
+PLAIN_WORDS = ("n", "nn", "nx", "p", "pm", "w")
+
+
+def plain_words(html: str) -> str:
+    """Take from highlighted code the elements that colour nothing.
+
+    >>> plain_words('<pre><span></span><span class="k">if</span><span class="w"> </span><span class="n">x</span></pre>')
+    '<pre><span class="k">if</span> x</pre>'
+    """
+    html = re.sub(
+        rf'<span class="(?:{"|".join(PLAIN_WORDS)})">([^<]*)</span>',
+        r"\1",
+        html,
+    )
+    return html.replace("<span></span>", "")
+
 
 class BookTranslator(HTML5Translator):
     """HTML without the deprecated roles, empty heads and unreachable boxes of the stock translator."""
@@ -410,7 +430,8 @@ class BookTranslator(HTML5Translator):
             super().visit_literal_block(node)
         finally:
             self.body[start:] = [
-                link_source(self, node, html) for html in self.body[start:]
+                plain_words(link_source(self, node, html))
+                for html in self.body[start:]
             ]
 
     def visit_label(self, node):
@@ -449,6 +470,22 @@ def name_toggles(app, pagename, templatename, context, doctree):
     context["generate_toctree_html"] = named
 
 
+def defer_scripts(app, pagename, templatename, context, doctree):
+    """Let no script hold up a page, but the one that the scripts in the page ask, and those of the search."""
+    if pagename == "search":
+        return
+    files = []
+    for script in context.get("script_files", ()):
+        name = str(script.filename or "")
+        if name and "documentation_options" not in name:
+            attributes = {**script.attributes, "defer": "defer"}
+            script = _JavaScript(
+                script.filename, priority=script.priority, **attributes
+            )
+        files.append(script)
+    context["script_files"] = files
+
+
 def stamp(app, exception):
     """Leave a mark of when the site was built without a warning, for the tests to compare with the sources."""
     mark = Path(app.outdir) / STAMP
@@ -481,6 +518,7 @@ def setup(app):
     app.add_post_transform(NotebookOutputs)
     app.add_post_transform(ResultFirst)
     app.connect("html-page-context", name_toggles, priority=600)
+    app.connect("html-page-context", defer_scripts, priority=900)
     app.connect("build-finished", stamp)
     return {
         "version": "1",

@@ -23,6 +23,9 @@ from py_mini_racer import MiniRacer, init_mini_racer
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from book.sphinx.light import lighten
+from equalsign import layout
+
 logger = logging.getLogger(__name__)
 
 KATEX = Path(__file__).parent / "katex" / "katex.min.js"
@@ -137,7 +140,7 @@ def render(tex: str, display: bool = False) -> str:
     answer = json.loads(engine().eval(f"JSON.stringify({call})"))
     if "error" in answer:
         raise TeXError(re.sub(r"^KaTeX parse error: ", "", answer["error"]))
-    return answer["html"]
+    return lighten(answer["html"])
 
 
 def explain(tex: str, error: Exception) -> str:
@@ -194,43 +197,85 @@ def _set(translator, node, tex: str, display: bool) -> str:
 
 
 def visit_inline(translator, node):
-    translator.body.append(
-        translator.starttag(node, "span", "", CLASS="math notranslate")
-    )
-    translator.body.append(
-        _set(translator, node, node.astext(), display=False) + "</span>"
-    )
+    tag = translator.starttag(node, "span", "", CLASS="math notranslate")
+    html = _set(translator, node, node.astext(), display=False)
+    # One element for both, where the formula is one.
+    own = re.match(r'<span class="(katex[^"]*)"', html)
+    if own:
+        tag = tag.replace('class="', f'class="{own[1]} ', 1)
+        translator.body.append(tag[:-1] + html[own.end() :])
+    else:
+        translator.body.append(f"{tag}{html}</span>")
     raise nodes.SkipNode
 
 
 def visit_block(translator, node):
-    number = ""
+    tex = node.astext()
+    if node.get("check"):
+        if presumed := layout.presumed(tex):
+            formulas = ", ".join(
+                _set(translator, node, formula, display=False)
+                for formula in presumed
+            )
+            translator.body.append(
+                f'<p class="presumed math notranslate">where {formulas}</p>\n'
+            )
+            raise nodes.SkipNode
+        lines = layout.lines(tex)
+    else:
+        lines = []
+    number = eqno = ""
     if node.get("number"):
         number = NAMED_EQUATIONS.get(
             node.get("label")
         ) or get_node_equation_number(translator, node)
+    kind = " lines" if lines else " numbered" if number else ""
     translator.body.append(
-        translator.starttag(
-            node,
-            "div",
-            CLASS="math notranslate" + (" numbered" if number else ""),
-        )
+        translator.starttag(node, "div", CLASS="math notranslate" + kind)
     )
+    if number:
+        start = len(translator.body)
+        translator.body.append(f'<span class="eqno">({number})')
+        translator.add_permalink_ref(node, "Link to this equation")
+        translator.body.append("</span>")
+        eqno = "".join(translator.body[start:])
+        del translator.body[start:]
     # A formula wider than the page scrolls in its own box, and the box is reached by keyboard. (book.js drops the
     # tab stop where nothing scrolls.)
     name = f"Equation {number}" if number else "Formula"
     translator.body.append(
         f'<div class="math-scroll" tabindex="0" role="group" aria-label="{name}">'
     )
-    translator.body.append(
-        _set(translator, node, node.astext(), display=True) + "</div>"
-    )
-    if number:
-        translator.body.append(f'<span class="eqno">({number})')
-        translator.add_permalink_ref(node, "Link to this equation")
-        translator.body.append("</span>")
-    translator.body.append("</div>\n")
+    if lines:
+        translator.body += [
+            _line(translator, node, line, "" if i else eqno)
+            for i, line in enumerate(lines)
+        ]
+        translator.body.append("</div></div>\n")
+    else:
+        translator.body.append(_set(translator, node, tex, display=True))
+        translator.body.append(f"</div>{eqno}</div>\n")
     raise nodes.SkipNode
+
+
+def _line(translator, node, line: layout.Line, eqno: str) -> str:
+    """A line of a check: its formula, and beside it, or below, its mark and its reason."""
+    formula = _set(
+        translator, node, rf"\displaystyle {line.tex}", display=False
+    )
+    if line.code:
+        formula += f" <code>{translator.encode(line.code)}</code>"
+    pieces = [
+        _set(translator, node, piece, display=False)
+        if index % 2
+        else translator.encode(piece)
+        for index, piece in enumerate(line.words.split("$"))
+    ]
+    reason = f'<span class="reason">{line.mark} {"".join(pieces)}</span>'
+    return (
+        f'<div class="line"><span class="formula">{formula}</span>'
+        f"{reason if line.mark else eqno}</div>"
+    )
 
 
 def name_equations(app, env):
