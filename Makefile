@@ -7,7 +7,9 @@ SITE := _build/html
 NB ?=
 LOSS ?=
 
-.PHONY: book test check refresh findings lab serve bench mutate clean
+TITLE ?=
+
+.PHONY: chapter book test check refresh findings lab serve bench mutate clean
 .DELETE_ON_ERROR:
 
 $(READY): requirements.txt pyproject.toml equalsign/pyproject.toml book/pyproject.toml
@@ -43,6 +45,9 @@ test: $(READY)
 check: $(READY)
 	@$(BIN)/python -m book.check $(NB) $(LOSS)
 
+chapter: $(READY)
+	@$(BIN)/python -m book.new "$(NB)" "$(TITLE)"
+
 findings: $(READY)
 	$(BIN)/python -m book.findings $(NB)
 
@@ -62,8 +67,9 @@ bench: $(READY) book
 	$(BIN)/python benchmarks/bench_book.py
 
 mutate: $(READY)
-	@echo "==> One change at a time in losslib: do its tests notice? (an hour; the score goes to benchmarks/mutation.json)"
+	@echo "==> One change at a time in losslib, then in equalsign: do the tests notice? (hours; the scores go to benchmarks/)"
 	$(BIN)/python -m book.mutation
+	$(BIN)/python -m book.mutation --product equalsign
 
 clean:
 	rm -rf _build mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis

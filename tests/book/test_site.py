@@ -25,6 +25,7 @@ import pytest
 from book import ROOT
 from book.sphinx import api, maths
 from book.sphinx import html as site_html
+from equalsign.tex.notation import DEFINITIONS
 
 HTML = Path(os.environ.get("BOOK_HTML", ROOT / "_build" / "html"))
 
@@ -882,6 +883,18 @@ def test_every_file_of_the_toc_is_a_page(site):
     assert not loose, (
         f"in no entry of _toc.yml, and so in no page: {sorted(loose)}"
     )
+
+
+def test_notation_prints_what_the_formulas_read(site):
+    page = (site / "chapters" / "notation.html").read_text(encoding="utf-8")
+    printed = page.partition('<ul class="definitions')[2].partition(
+        "</ul>"
+    )[0]
+    rows = re.findall(r"<li>.*?</li>", printed, flags=re.DOTALL)
+    assert len(rows) == len(DEFINITIONS)
+    for row, tex in zip(rows, DEFINITIONS, strict=True):
+        body = maths.render(tex).partition(">")[2]
+        assert body in row, tex
 
 
 def entries(html: Path) -> dict[str, list[tuple[str, str]]]:

@@ -106,6 +106,24 @@ def test_marks():
     ]
 
 
+def test_maths_in_words_keeps_its_signs():
+    block = (
+        "\\begin{aligned}\n& x \\\\\n& = y && \\checkmark \\\\\n"
+        r"& \quad{\small\rlap{\text{5\% of $a\_b$}}}"
+        "\n\\end{aligned}"
+    )
+    assert layout.lines(block)[1].words == r"5% of $a\_b$"
+
+
+def test_code_without_a_mark_has_none():
+    block = (
+        "\\begin{aligned}\n& x \\\\\n"
+        r"& = {\small\texttt{f(x)}}"
+        "\n\\end{aligned}"
+    )
+    assert layout.lines(block)[1] == layout.Line("=", "f(x)", "")
+
+
 @pytest.mark.parametrize(
     "tex",
     [

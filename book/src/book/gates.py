@@ -43,6 +43,7 @@ OURS = ("losslib", "equalsign", "book")
 BACK_MATTER = {
     "differences",
     "ledger",
+    "checks",
     "benchmarks",
     "notation",
     "bibliography",

@@ -1,11 +1,13 @@
-"""Change losslib in one place at a time, and see whether its tests notice.
+"""Change losslib or equalsign in one place at a time, and see whether the tests notice.
 
 ``python -m book.mutation`` lets mutmut change every module of losslib, and runs against each change
 the tests that bear the module's name: its file, and of the checks over the whole registry those of
 its functions (their ids end with the module's name), on NumPy and PyTorch; JAX and
-`torch.compile` take long and run the same lines. The wording of error messages is left alone. What
-was found goes to ``benchmarks/mutation.json``; given modules are measured again, the others stay as
-they are.
+`torch.compile` take long and run the same lines. With ``--product equalsign`` it changes the checks
+(``tex.parser`` names a module of a folder), and runs the files of tests that are about the module,
+as far as they reach the change. The wording of error messages is left alone. What was found goes to
+``benchmarks/mutation.json`` or ``benchmarks/mutation-equalsign.json``; given modules are measured
+again, the others stay as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from pathlib import Path
 from book import ROOT
 
 SCRATCH = ROOT / "mutants"
-RESULTS = ROOT / "benchmarks" / "mutation.json"
+RESULTS = {
+    "losslib": ROOT / "benchmarks" / "mutation.json",
+    "equalsign": ROOT / "benchmarks" / "mutation-equalsign.json",
+}
+SOURCES = {
+    "losslib": ROOT / "losslib",
+    "equalsign": ROOT / "equalsign" / "src" / "equalsign",
+}
 # What carries all others is tested through them, too.
 TESTS = {
     "_chunks": ["vocabulary"],
@@ -33,8 +42,8 @@ TESTS = {
 }
 CONFIG = """
 [tool.mutmut]
-source_paths = ["losslib"]
-only_mutate = ["losslib/{module}.py"]
+source_paths = ["{product}"]
+only_mutate = ["{product}/{module}.py"]
 do_not_mutate_patterns = ['raise \\w+Error\\(']
 process_isolation = "forkserver"
 pytest_add_cli_args_test_selection = {tests}
@@ -44,41 +53,86 @@ EVERYWHERE = ["errors", "everywhere", "extremes"]
 SLOW = "not compile and not jax and not graph and not finite"
 
 
-def modules() -> list[str]:
+CHECKS = ["checks_of_python", "derivations"]
+TEX = ["tex", "tex_lines"]
+EQUALSIGN_TESTS = {
+    "layout": ["layout"],
+    "accounts": ["accounts", "checks_of_python"],
+    "findings": ["findings"],
+    "_digest": ["findings"],
+    "derivations": ["derivations", "derivations_frozen"],
+}
+# Slow (every formula with one sign changed), in another process, or about the stored chapters.
+EQUALSIGN_SLOW = (
+    "not single_error and not notebook and not stressed and not book_shows"
+)
+
+
+def modules(product: str = "losslib") -> list[str]:
     """Return the names of the modules that are changed."""
-    names = {path.stem for path in (ROOT / "losslib").glob("*.py")}
-    return sorted(names - {"__init__"})
+    folder = SOURCES[product]
+    names = {
+        ".".join(path.relative_to(folder).with_suffix("").parts)
+        for path in folder.rglob("*.py")
+    }
+    return sorted(x for x in names if x.rpartition(".")[2][:2] != "__")
 
 
-def prepare(module: str) -> Path:
-    """Return a folder with losslib, the tests, and what mutmut is to do with the module."""
-    folder = SCRATCH / module
+def prepare(module: str, product: str = "losslib") -> Path:
+    """Return a folder with the product, its tests, and what mutmut is to do with the module."""
+    folder = SCRATCH / product / module
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for name in ("losslib", "tests"):
+    for source, name in (
+        (SOURCES[product], product),
+        (ROOT / "tests", "tests"),
+    ):
         shutil.copytree(
-            ROOT / name,
+            source,
             folder / name,
             ignore=shutil.ignore_patterns("__pycache__"),
         )
-    # mutmut passes by what is decorated; this decorator is for the compiler only
-    source = folder / "losslib" / f"{module}.py"
-    text = source.read_text(encoding="utf-8")
-    source.write_text(text.replace("\n@remake_masks\n", "\n"), "utf-8")
-    names = TESTS.get(module, [module])
-    tests = [
-        f"tests/losslib/test_{name}.py" for name in [*names, *EVERYWHERE]
-    ]
-    chosen = f"({' or '.join(names)}) and {SLOW}"
-    config = CONFIG.format(module=module, tests=tests, chosen=chosen)
+    if product == "losslib":
+        # mutmut passes by what is decorated; this decorator is for the compiler only
+        source = folder / "losslib" / f"{module}.py"
+        text = source.read_text(encoding="utf-8")
+        source.write_text(text.replace("\n@remake_masks\n", "\n"), "utf-8")
+        names = TESTS.get(module, [module])
+        tests = [
+            f"tests/losslib/test_{name}.py"
+            for name in [*names, *EVERYWHERE]
+        ]
+        chosen = f"({' or '.join(names)}) and {SLOW}"
+    else:
+        names = EQUALSIGN_TESTS.get(
+            module, TEX if module.startswith("tex.") else CHECKS
+        )
+        tests = [f"tests/equalsign/test_{name}.py" for name in names]
+        chosen = EQUALSIGN_SLOW
+    config = CONFIG.format(
+        product=product,
+        module=module.replace(".", "/"),
+        tests=tests,
+        chosen=chosen,
+    )
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(settings + config, "utf-8")
     return folder
 
 
-def measure(module: str, children: int) -> dict[str, object]:
+def without(paths: str, product: str) -> str:
+    """Return a search path on which the product is not: the changed one is to be found."""
+    away = SOURCES[product].parent
+    return os.pathsep.join(
+        x for x in paths.split(os.pathsep) if x and Path(x) != away
+    )
+
+
+def measure(
+    module: str, children: int, product: str = "losslib"
+) -> dict[str, object]:
     """Return how many changes of a module were made, and which of them no test noticed."""
-    folder, bin_ = prepare(module), Path(sys.executable).parent
+    folder, bin_ = prepare(module, product), Path(sys.executable).parent
     mutmut = [str(bin_ / "mutmut")]
     subprocess.run(
         [*mutmut, "run", "--max-children", str(children)],
@@ -87,6 +141,9 @@ def measure(module: str, children: int) -> dict[str, object]:
         env={
             **os.environ,
             "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": without(
+                os.environ.get("PYTHONPATH", ""), product
+            ),
             "LOSSLIB_MODULES": " ".join(TESTS.get(module, [module])),
         },
         stdout=subprocess.DEVNULL,
@@ -135,21 +192,25 @@ def changed(shown: str) -> list[str]:
 def main() -> None:
     """Measure the given modules, and store what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("module", nargs="*", help="of losslib; all if none")
+    parser.add_argument("module", nargs="*", help="all if none is given")
+    parser.add_argument(
+        "--product", choices=sorted(SOURCES), default="losslib"
+    )
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
+    product, results = options.product, RESULTS[options.product]
     found = (
-        json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+        json.loads(results.read_text("utf-8")) if results.exists() else {}
     )
-    for module in options.module or modules():
-        row = measure(module, options.children)
+    for module in options.module or modules(product):
+        row = measure(module, options.children, product)
         row["missed"] = {
             name: changed(text) for name, text in row["missed"].items()
         }
         found[module] = row
         noticed = row["mutants"] - len(row["missed"])
         print(f"{module:14}{noticed:5} of {row['mutants']}", flush=True)
-        RESULTS.write_text(
+        results.write_text(
             json.dumps(dict(sorted(found.items())), indent=1) + "\n",
             "utf-8",
         )

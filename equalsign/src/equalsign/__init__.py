@@ -25,7 +25,7 @@ at ten points to 25 digits.
 """
 
 from equalsign._base import RECORD_TYPE, CheckFailed
-from equalsign.accounts import ledger, summary
+from equalsign.accounts import ledger, reach, summary, totals
 from equalsign.derivations import (
     Step,
     at_least,
@@ -85,6 +85,7 @@ __all__ = [
     "logits",
     "positive",
     "published",
+    "reach",
     "real",
     "reals",
     "refutes",
@@ -94,5 +95,6 @@ __all__ = [
     "subset",
     "summary",
     "tends_to",
+    "totals",
     "unit",
 ]

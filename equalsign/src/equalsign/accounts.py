@@ -84,6 +84,80 @@ def _lines() -> str:
     return f" Of {lines} of derivations, {', '.join(parts)}."
 
 
+def totals(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Count what records say was checked, and how.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Records, as :func:`ledger` reads them.
+
+    Returns
+    -------
+    dict of int
+        The ``derivations`` and their ``steps``; their ``lines`` with those that ran ``from_tex``,
+        ``by_code``, ``by_definition`` and in the ``library``; ``gradients``, and how many of them
+        ran from their TeX (``gradients_from_tex``); ``published`` numbers; ``refuted`` claims;
+        ``findings``, those tried elsewhere (``stressed``), the ``places`` where they held and the
+        settings (``axes``) along which; the ``points`` at which all but numbers was evaluated.
+
+    Examples
+    --------
+    >>> totals([])["derivations"]
+    0
+    """
+    kinds: dict[str, list[Mapping[str, Any]]] = {k: [] for k in KIND_WORDS}
+    for row in rows:
+        kinds[row["kind"]].append(row)
+
+    def add(kind: str, name: str) -> int:
+        return sum(row["detail"].get(name, 0) for row in kinds[kind])
+
+    lines = {how: add("derivation", how) for how in _HOW}
+    tried = [row["detail"] for row in kinds["finding"]]
+    stressed = [detail for detail in tried if detail["holds"]]
+    return {
+        "derivations": len(kinds["derivation"]),
+        "steps": add("derivation", "steps"),
+        "lines": sum(lines.values()),
+        **lines,
+        "gradients": len(kinds["gradient"]),
+        "gradients_from_tex": add("gradient", "from_tex"),
+        "published": sum(row["points"] for row in kinds["published"]),
+        "refuted": len(kinds["refutes"]),
+        "findings": len(tried),
+        "stressed": len(stressed),
+        "places": sum(len(detail["holds"]) for detail in stressed),
+        "axes": sum(len(detail["axes"]) for detail in stressed),
+        "points": sum(
+            row["points"]
+            for kind in ("derivation", "gradient", "refutes")
+            for row in kinds[kind]
+        ),
+    }
+
+
+def reach(record: Mapping[str, Any]) -> str:
+    """Say how far a finding holds, in words.
+
+    Parameters
+    ----------
+    record : dict
+        The record of a finding.
+
+    Examples
+    --------
+    >>> reach({"points": 8, "detail": {"holds": [], "axes": []}})
+    '8 seeds; not yet tried elsewhere'
+    """
+    seeds = counted(record["points"], "seed")
+    detail = record["detail"]
+    if not detail["holds"]:
+        return f"{seeds}; not yet tried elsewhere"
+    first, *moved = detail["holds"]
+    return f"{seeds}, {first}" + "".join(f"; {place}" for place in moved)
+
+
 def _extent(record: Mapping[str, Any]) -> str:
     return counted(
         record["points"],

@@ -25,12 +25,14 @@ from sphinx.builders.html._assets import _JavaScript
 from sphinx.transforms import SphinxTransform
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 from sphinx.writers.html5 import HTML5Translator
 
 from book.sphinx.api import link_source
 from book.sphinx.map import LossMap, MapNode, depart_map, visit_map
 from book.sphinx.maths import place
 from equalsign import RECORD_TYPE
+from equalsign.tex import notation
 
 logger = logging.getLogger(__name__)
 
@@ -451,6 +453,21 @@ class BookTranslator(HTML5Translator):
             self.context[-1] = self.context[-1].replace("</th>", "</td>")
 
 
+class Definitions(SphinxDirective):
+    """The definitions that every formula of the book may use, as its formulas read them."""
+
+    def run(self):
+        self.env.note_dependency(notation.__file__)
+        rows = nodes.bullet_list(classes=["definitions"])
+        rows += [
+            nodes.list_item(
+                "", nodes.paragraph("", "", nodes.math(tex, tex))
+            )
+            for tex in notation.DEFINITIONS
+        ]
+        return [rows]
+
+
 def name_toggles(app, pagename, templatename, context, doctree):
     """Name what unfolds a part of the contents; the theme writes a picture without a text."""
     contents = context.get("generate_toctree_html")
@@ -513,6 +530,7 @@ def setup(app):
     app.set_translator("html", BookTranslator, override=True)
     app.add_node(MapNode, html=(visit_map, depart_map))
     app.add_directive("lossmap", LossMap)
+    app.add_directive("definitions", Definitions)
     for transform in (NoForeignHosts, AlternativeText, TableHeads):
         app.add_transform(transform)
     app.add_post_transform(NotebookOutputs)
