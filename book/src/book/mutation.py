@@ -57,6 +57,7 @@ CHECKS = ["checks_of_python", "derivations"]
 TEX = ["tex", "tex_lines"]
 EQUALSIGN_TESTS = {
     "layout": ["layout"],
+    "_rates": ["rates", "derivations"],
     "accounts": ["accounts", "checks_of_python"],
     "findings": ["findings"],
     "_digest": ["findings"],
