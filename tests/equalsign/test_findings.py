@@ -191,6 +191,27 @@ def test_a_digest_does_not_see_a_variable_of_the_same_name(monkeypatch):
     assert digest(loops) == before
 
 
+def test_a_digest_tells_functions_of_libraries_apart():
+    special = pytest.importorskip("scipy.special")
+
+    def loss(x):
+        return squash(x)
+
+    squash = special.expit
+    before = digest(loss)
+    squash = special.erf
+    assert digest(loss) != before
+
+
+def test_a_digest_takes_a_module_by_its_name():
+    torch = pytest.importorskip("torch")
+
+    def loss(x):
+        return torch.exp(torch.tensor(x))
+
+    assert digest(loss) == digest(loss)
+
+
 def test_a_digest_sees_through_modules_and_closures():
     import losslib
     from losslib import objective

@@ -49,7 +49,10 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
     if not isinstance(function, FunctionType) or _of_library(
         function.__code__.co_filename
     ):
-        yield f"{function.__module__}.{getattr(function, '__qualname__', '')}"
+        # The ufuncs of SciPy have a name and nothing else.
+        module = getattr(function, "__module__", None)
+        name = getattr(function, "__name__", "")
+        yield f"{module}.{getattr(function, '__qualname__', name)}"
         return
     if id(function) in seen:
         return
@@ -162,7 +165,9 @@ def _first_line(node: ast.FunctionDef | ast.Lambda) -> int:
 
 def _value(thing: Any) -> str:
     """Describe a value, floats to six digits: the last ones differ between processors."""
-    if hasattr(thing, "detach"):
+    if hasattr(thing, "detach") and not isinstance(
+        thing, ModuleType | type
+    ):
         thing = thing.detach().cpu().numpy()
     if isinstance(thing, np.ndarray) and thing.dtype.kind in "fc":
         text = np.char.mod("%.6g", thing.astype(np.float64).ravel())
