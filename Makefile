@@ -68,8 +68,8 @@ bench: $(READY) book
 
 mutate: $(READY)
 	@echo "==> One change at a time in losslib, then in equalsign: do the tests notice? (hours; the scores go to benchmarks/)"
-	$(BIN)/python -m book.mutation
-	$(BIN)/python -m book.mutation --product equalsign
+	$(BIN)/python -m book.mutation $(NB)
+	@test -n "$(NB)" || $(BIN)/python -m book.mutation --product equalsign
 
 clean:
 	rm -rf _build mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -42,8 +42,16 @@ def test_what_is_run():
 
 
 def test_of_the_registry_runs_what_was_named():
-    last = check.steps("focal", "poly_loss")[1][-1]
-    assert last.command[-1].startswith("poly_loss and ")
+    row = check.steps("focal", "poly_loss")[1]
+    assert row[-1].command[-1].startswith("poly_loss and ")
+    assert "the notebook, run again" not in [step.name for step in row]
+
+
+def test_a_function_without_an_entry(monkeypatch, capsys):
+    monkeypatch.delitem(check.TABLE, "poly_loss")
+    assert check.main(["poly_loss"]) == 1
+    said = capsys.readouterr().out
+    assert "poly_loss is in losslib.__all__ but has no Entry" in said
 
 
 def test_the_touched_files_exist_and_include_those_of_the_name():

@@ -97,6 +97,10 @@ def test_three_rooms_one_name():
     passes(gates.rooms_agree(ROOT))
 
 
+def test_a_function_has_its_place_in_a_chapter():
+    passes(gates.functions_are_told(ROOT))
+
+
 def test_the_book_runs_from_its_tex():
     passes(gates.mostly_from_tex(BOOK))
 
@@ -775,6 +779,20 @@ def test_a_chapter_to_come(house):
     with (house / "_toc.yml").open("a") as toc:
         toc.write("  - file: chapters/ranking\n")
     says(gates.rooms_agree(house), "ranking has its chapter", "take it out")
+
+
+def test_a_function_that_its_chapter_leaves_out(house):
+    (house / "losslib/__init__.py").write_text('__all__ = ["toy_loss"]\n')
+    (house / "losslib/toy.py").write_text("def toy_loss(): ...\n")
+    for source, told in [("`toy_loss`", True), ("toy_loss_2", False)]:
+        cells = [nbformat.v4.new_markdown_cell(source)]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        nbformat.write(notebook, house / "chapters/toy.ipynb")
+        found = gates.functions_are_told(house)
+        if told:
+            passes(found)
+        else:
+            says(found, "losslib.toy_loss is named in no cell")
 
 
 def test_a_room_that_the_contents_lack(house):

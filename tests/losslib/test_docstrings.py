@@ -7,6 +7,7 @@ import pytest
 
 import losslib
 from book.registry import LOSSES
+from harness import by_entry
 
 SECTIONS = [
     "Parameters",
@@ -72,7 +73,7 @@ def gaps(text: str, loss: bool, arrays: bool = True) -> list[str]:
     return messages
 
 
-@pytest.mark.parametrize("name", losslib.__all__)
+@pytest.mark.parametrize("name", by_entry())
 def test_docstring(name):
     found = gaps(getattr(losslib, name).__doc__ or "", name in LOSSES)
     assert not found, "\n".join(found)

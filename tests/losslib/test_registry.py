@@ -65,7 +65,10 @@ def slope(entry: Entry, arrays) -> np.ndarray:
 
 
 def test_every_public_function_has_an_entry() -> None:
-    assert sorted(TABLE) == sorted(losslib.__all__)
+    missing = sorted(set(losslib.__all__) - set(TABLE))
+    assert not missing, f"no Entry in book/src/book/registry.py: {missing}"
+    extra = sorted(set(TABLE) - set(losslib.__all__))
+    assert not extra, f"an Entry, but not in losslib.__all__: {extra}"
     for entry in TABLE.values():
         assert entry.ours is getattr(losslib, entry.name)
         parameters = inspect.signature(entry.ours).parameters
@@ -130,7 +133,9 @@ def test_bounds(name) -> None:
         found.append(np.ravel(entry.ours(**arrays, **unreduced(entry))))
     found = np.concatenate(found)
     slack = 1e-12 * (1 + np.abs(found))
-    assert np.all((found >= low - slack) & (found <= high + slack))
+    assert np.all((found >= low - slack) & (found <= high + slack)), (
+        f"claimed bounds {low:g} to {high:g}, found {found.min()} to {found.max()}"
+    )
     if np.isfinite(low):
         assert found.min() <= low + 0.05 * (1 + abs(low))
     if np.isfinite(high):
@@ -155,7 +160,9 @@ def test_convex_on_random_segments(name) -> None:
     entry = TABLE[name]
     for seed in range(DRAWS):
         middle, ends = segment(entry, entry.convex, seed)
-        assert middle <= ends + 1e-10 * (1 + abs(ends))
+        assert middle <= ends + 1e-10 * (1 + abs(ends)), (
+            f"claimed convex in {entry.convex}, is not on the segment of seed {seed}"
+        )
 
 
 @pytest.mark.parametrize(
@@ -196,10 +203,11 @@ def test_lipschitz_constant(name) -> None:
     """It is never passed, and it is reached: within a tenth, by chance."""
     entry = TABLE[name]
     most, constant = max(steepness(entry)), of(entry.lipschitz, entry)
+    says = f"claimed Lipschitz constant {constant:g}, steepest slope found {most:g}"
     if np.isinf(constant):
-        assert most > 100
+        assert most > 100, says
     else:
-        assert 0.9 * constant <= most <= constant * (1 + 1e-4)
+        assert 0.9 * constant <= most <= constant * (1 + 1e-4), says
 
 
 def expected(entry: Entry, y: np.ndarray, scores: np.ndarray) -> float:
@@ -242,7 +250,11 @@ def test_proper_or_not(name) -> None:
             [expected(entry, y, z) for z in others(entry, y, rng)]
         )
         if entry.proper:
-            assert np.all(values > best)
+            assert np.all(values > best), (
+                f"claimed proper; with the truth {y} other scores cost no more"
+            )
         elif np.any(values <= best):
             return
-    assert entry.proper
+    assert entry.proper, (
+        "claimed not proper; for 40 truths the true scores were best"
+    )

@@ -16,18 +16,25 @@ from pathlib import Path
 
 import losslib
 from book import ROOT
+from book.registry import TABLE
 
 HOW = """\
 Say what is to be checked:
     make check NB=focal           a chapter, by the name of its notebook
-    make check LOSS=focal_loss    a function of losslib; its chapter too, if it has one
+    make check LOSS=focal_loss    a function of losslib, and the tests of its module
 `make test` checks everything."""
 QUICK = (
     "not compile and not jax and not transformations and not every_shape"
 )
 MILLS = [
     f"tests/losslib/test_{mill}.py"
-    for mill in ("errors", "everywhere", "extremes")
+    for mill in (
+        "errors",
+        "everywhere",
+        "extremes",
+        "registry",
+        "docstrings",
+    )
 ]
 
 
@@ -76,7 +83,8 @@ def touched(name: str) -> list[str]:
 def steps(name: str, tried: str) -> list[list[Step]]:
     """Give the steps, in rows that run side by side.
 
-    What runs over the registry runs for what is `tried`: a function, or all of the module.
+    What runs over the registry runs for what is `tried`: a function, or all of the module; with a
+    function, its chapter is left alone.
     """
     notebook, module, tests = rooms(name)
     python = sys.executable
@@ -87,7 +95,7 @@ def steps(name: str, tried: str) -> list[list[Step]]:
         Step("layout", [python, "-m", "ruff", "format", "--check", *files]),
     ]
     second = []
-    if notebook.is_file():
+    if notebook.is_file() and tried == name:
         gates = f"{name}- or test_contents or test_three_rooms or test_page"
         second += [
             Step("the notebook, run again", [*pytest, "--nbval", str(notebook)]),
@@ -140,6 +148,12 @@ def main(names: list[str]) -> int:
                 f"There is no chapter, module or function {name!r}.\n{HOW}"
             )
             return 2
+        if name in set(losslib.__all__) - set(TABLE):
+            print(
+                f"{name} is in losslib.__all__ but has no Entry in book/src/book/registry.py: add "
+                "one (CONTRIBUTING.md, Adding a loss)."
+            )
+            return 1
         print(f"==> Checking {found}", flush=True)
         for row in steps(found, name):
             passed = run(row) and passed

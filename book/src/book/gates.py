@@ -1037,6 +1037,28 @@ def rooms_agree(root: Path) -> list[str]:
     ]
 
 
+def functions_are_told(root: Path) -> list[str]:
+    """Every public function of a module is named in a cell of its chapter."""
+    public = re.findall(
+        r'"(\w+)"', (root / "losslib/__init__.py").read_text("utf-8")
+    )
+    messages = []
+    for chapter in chapters(root):
+        module = root / "losslib" / f"{chapter.name}.py"
+        if not module.is_file():
+            continue
+        told = "\n".join(cell.node.source for cell in chapter.cells)
+        messages += [
+            f"losslib.{node.name} is named in no cell of its chapter, "
+            f"chapters/{chapter.name}.ipynb; say there what it is for"
+            for node in ast.parse(module.read_text("utf-8")).body
+            if isinstance(node, ast.FunctionDef)
+            and node.name in public
+            and not re.search(rf"\b{node.name}\b", told)
+        ]
+    return messages
+
+
 def _room_remedy(name: str, room: str, pages: list[str]) -> str:
     """Say what to do about a name that one of the rooms lacks."""
     rule = "a chapter, its module and its tests bear one name"
