@@ -341,6 +341,22 @@ def test_inequalities_between_infinities_are_refused():
         )
 
 
+def test_an_infinity_is_on_one_side_of_every_number():
+    edge = [{"p": 0.0}]
+    derivation("A", r"-\log p", at_least("-p"), edge=edge, p=unit())
+    derivation("A", r"\log p", at_most("p"), edge=edge, p=unit())
+    with pytest.raises(CheckFailed, match="does not hold at p = 0"):
+        derivation("A", "-p", at_least(r"p-\log p-99"), edge=edge, p=unit())
+    with pytest.raises(CheckFailed, match="does not hold at p = 0"):
+        derivation(  # which is no number at 0
+            "A",
+            "-p",
+            at_least(r"\frac1p\log p+\frac1p-99"),
+            edge=edge,
+            p=unit(),
+        )
+
+
 def test_an_inequality_that_is_attained(capsys):
     derivation(
         "A square", "x^2", at_least("0"), x=real(), edge=[{"x": 0.0}]

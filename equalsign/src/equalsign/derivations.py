@@ -607,7 +607,7 @@ class Run:
         if relation in "≥≤":
             nearest = self.nearest.setdefault(n, _Nearest())
             for index in np.flatnonzero(finite).tolist():
-                gap = float(abs(_flat(a) - _flat(b))[index].min())
+                gap = float(abs(a[index] - b[index]).min())
                 gap = gap if gap > TOLERANCE else 0.0
                 if gap < nearest.gap:
                     nearest.gap = gap
@@ -882,9 +882,13 @@ def _finite(array: np.ndarray) -> np.ndarray:
 def _related(
     relation: str, a: np.ndarray, b: np.ndarray, tolerance: float
 ) -> np.ndarray:
-    """Tell at which points two sides are related; of infinities only the same ones are."""
+    """Tell at which points two sides are related.
+
+    An infinity equals only itself; it is compared with a number, not with the other infinity.
+    """
     a, b = _flat(a), _flat(b)
-    finite = np.isfinite(a.astype(float)) & np.isfinite(b.astype(float))
+    whole = np.isfinite(a.astype(float)), np.isfinite(b.astype(float))
+    finite, one = whole[0] & whole[1], whole[0] ^ whole[1]
     same = (a == b).astype(bool)
     x, y = np.where(finite, a, 0), np.where(finite, b, 0)
     slack = tolerance * np.maximum(1, np.maximum(abs(x), abs(y)))
@@ -893,4 +897,7 @@ def _related(
         "≥": x >= y - slack,
         "≤": x <= y + slack,
     }[relation].astype(bool)
-    return np.asarray((same | (finite & related)).all(axis=1))
+    apart = {"=": same, "≥": a > b, "≤": a < b}[relation].astype(bool)
+    return np.asarray(
+        (same | (one & apart) | (finite & related)).all(axis=1)
+    )
