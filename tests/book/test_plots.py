@@ -48,6 +48,15 @@ def test_a_curve_a_band_points_bars_and_a_level(drawn):
     assert set(labels(drawn[0])) == {"a", "b", "c", "chance"}
 
 
+def test_ticks_that_are_given_on_a_log_axis_are_plain_numbers(drawn):
+    plot(
+        curves={"a": ([1, 100], [0, 1])}, xscale="log", xticks=(1, 30), **SAID
+    )
+    (axes,) = drawn[0].axes
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "30"]
+    assert not axes.get_xticks(minor=True).size
+
+
 def test_bars_carry_their_names_and_errors(drawn):
     plot(bars={"x": 0.5, "*y*": (0.25, 0.1)}, **SAID)
     (axes,) = drawn[0].axes

@@ -163,6 +163,13 @@ def _first_line(node: ast.FunctionDef | ast.Lambda) -> int:
     return min(lines)
 
 
+@lru_cache(maxsize=16)
+def _rounded(data: bytes) -> str:
+    """Digest floats by six digits of each; the findings of a page read the same data."""
+    text = np.char.mod("%.6g", np.frombuffer(data))
+    return sha256(" ".join(text).encode()).hexdigest()
+
+
 def _value(thing: Any) -> str:
     """Describe a value, floats to six digits: the last ones differ between processors."""
     if hasattr(thing, "detach") and not isinstance(
@@ -170,10 +177,7 @@ def _value(thing: Any) -> str:
     ):
         thing = thing.detach().cpu().numpy()
     if isinstance(thing, np.ndarray) and thing.dtype.kind in "fc":
-        text = np.char.mod("%.6g", thing.astype(np.float64).ravel())
-        return (
-            f"{thing.shape} {sha256(' '.join(text).encode()).hexdigest()}"
-        )
+        return f"{thing.shape} {_rounded(thing.astype(np.float64).tobytes())}"
     if isinstance(thing, np.ndarray):
         return f"{thing.shape} {sha256(thing.tobytes()).hexdigest()}"
     if isinstance(thing, float):
