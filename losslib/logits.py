@@ -4,8 +4,8 @@ For logits :math:`z` and any distribution :math:`p` on the classes, identity (M)
 
 .. math:: \log\sum_k e^{z_k} = \langle p, z\rangle + H(p) + \mathrm{KL}(p\,\|\,\mathrm{softmax}(z)),
 
-makes log-sum-exp the smooth maximum and softmax the distribution that attains it. Nothing here
-overflows: the largest logit is subtracted first.
+makes log-sum-exp the smooth maximum and softmax the distribution that attains it. No exponential
+here overflows: the largest logit is subtracted first.
 """
 
 from __future__ import annotations
@@ -340,7 +340,7 @@ def sigmoid(input: Array) -> Array:
 
 
 def minus_abs(z: Array) -> Array:
-    """Return -|z|; its slope at 0 is 1, as if 0 were negative, where that of `abs` would be 0."""
+    """Return -|z|, with slope 1 at 0; by `abs` it would be 0 in PyTorch and -1 in JAX."""
     return z * (1 - 2 * cast(z > 0, z.dtype))
 
 
