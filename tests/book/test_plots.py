@@ -50,7 +50,10 @@ def test_a_curve_a_band_points_bars_and_a_level(drawn):
 
 def test_ticks_that_are_given_on_a_log_axis_are_plain_numbers(drawn):
     plot(
-        curves={"a": ([1, 100], [0, 1])}, xscale="log", xticks=(1, 30), **SAID
+        curves={"a": ([1, 100], [0, 1])},
+        xscale="log",
+        xticks=(1, 30),
+        **SAID,
     )
     (axes,) = drawn[0].axes
     assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "30"]

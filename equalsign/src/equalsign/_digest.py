@@ -177,7 +177,9 @@ def _value(thing: Any) -> str:
     ):
         thing = thing.detach().cpu().numpy()
     if isinstance(thing, np.ndarray) and thing.dtype.kind in "fc":
-        return f"{thing.shape} {_rounded(thing.astype(np.float64).tobytes())}"
+        return (
+            f"{thing.shape} {_rounded(thing.astype(np.float64).tobytes())}"
+        )
     if isinstance(thing, np.ndarray):
         return f"{thing.shape} {sha256(thing.tobytes()).hexdigest()}"
     if isinstance(thing, float):
