@@ -1,6 +1,6 @@
 r"""Losses for labels that may be wrong: bounded pulls, and belief in the model's own prediction.
 
-The chapter *Label smoothing* compares them with label smoothing and reads this file.
+The chapter *Labels that are wrong* derives them and reads this file.
 """
 
 from __future__ import annotations
@@ -145,8 +145,7 @@ def symmetric_cross_entropy(
     References
     ----------
     Wang, Ma, Chen, Luo, Yi and Bailey (2019), Symmetric cross entropy for robust learning with
-    noisy
-    labels. https://arxiv.org/abs/1908.06112
+    noisy labels. https://arxiv.org/abs/1908.06112
     """
     check_at_least(0, alpha=alpha, beta=beta)
     check_number(log_zero=log_zero)
@@ -222,8 +221,7 @@ def bootstrap_loss(
     References
     ----------
     Reed, Lee, Anguelov, Szegedy, Erhan and Rabinovich (2015), Training deep neural networks on
-    noisy
-    labels with bootstrapping. https://arxiv.org/abs/1412.6596
+    noisy labels with bootstrapping. https://arxiv.org/abs/1412.6596
     """
     check_between(0, 1, beta=beta)
     s = samples_of(input, target)

@@ -59,7 +59,6 @@ CHAPTER_TO_COME = {
     "ctc",
     "divergence",
     "imbalance",
-    "noise",
     "ranking",
     "regression",
     "similarity",
