@@ -6,6 +6,8 @@ import ast
 import linecache
 import sysconfig
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -111,10 +113,9 @@ def _tree(function: FunctionType) -> ast.AST:
             f"the source of {function.__qualname__} cannot be read"
         )
     found = [
-        node
-        for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.FunctionDef | ast.Lambda)
-        and _first_line(node) == code.co_firstlineno
+        deepcopy(node)
+        for node in _definitions(source)
+        if _first_line(node) == code.co_firstlineno
         and isinstance(node, ast.Lambda) == (code.co_name == "<lambda>")
     ]
     for node in (n for tree in found for n in ast.walk(tree)):
@@ -127,6 +128,16 @@ def _tree(function: FunctionType) -> ast.AST:
         for node in found
     ]
     return ast.Module(bodies, [])  # type: ignore[arg-type]
+
+
+@lru_cache(maxsize=256)
+def _definitions(source: str) -> list[ast.FunctionDef | ast.Lambda]:
+    """Find what a file defines; one experiment reaches many functions of few files."""
+    return [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.Lambda)
+    ]
 
 
 def _first_line(node: ast.FunctionDef | ast.Lambda) -> int:
