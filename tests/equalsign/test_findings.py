@@ -180,6 +180,17 @@ def test_a_digest_sees_what_is_called_and_read(monkeypatch):
     assert digest(calls) != before
 
 
+def test_a_digest_does_not_see_a_variable_of_the_same_name(monkeypatch):
+    def loops(count):
+        for elsewhere in range(count):  # noqa: B007
+            count += 1
+        return count
+
+    before = digest(loops)
+    monkeypatch.setitem(globals(), "elsewhere", 7)
+    assert digest(loops) == before
+
+
 def test_a_digest_sees_through_modules_and_closures():
     import losslib
     from losslib import objective

@@ -10,7 +10,7 @@ from copy import deepcopy
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -84,9 +84,23 @@ def _scope(function: FunctionType) -> dict[str, Any]:
         function.__closure__ or (),
         strict=True,
     )
-    return function.__globals__ | {
+    known = function.__globals__ | {
         name: cell.cell_contents for name, cell in cells
     }
+    return {
+        name: known[name]
+        for name in _outside(function.__code__)
+        if name in known
+    }
+
+
+def _outside(code: CodeType) -> set[str]:
+    """Return the names that code reads from outside of itself, not those of its own variables."""
+    names = {*code.co_names, *code.co_freevars}
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            names |= _outside(part)
+    return names
 
 
 def _module(node: ast.expr, scope: dict[str, Any]) -> Any:
