@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import wraps
 from typing import Any, TypeAlias, TypeVar
 
@@ -111,27 +111,26 @@ def stop_gradient(x: Array) -> Array:
     )
 
 
+def quiet(x: Array, **kinds: Any) -> AbstractContextManager[Any]:
+    """Return a context in which NumPy, if `x` is of it, does not warn as PyTorch and JAX do not."""
+    return np.errstate(**kinds) if library(x) is np else nullcontext()
+
+
 def log(x: Array) -> Array:
-    """Natural logarithm; minus infinity at 0, where NumPy would warn."""
-    xp = library(x)
-    with np.errstate(divide="ignore") if xp is np else nullcontext():
-        return xp.log(x)
+    """Natural logarithm; minus infinity at 0."""
+    with quiet(x, divide="ignore"):
+        return library(x).log(x)
 
 
 def log1p(x: Array) -> Array:
-    """Return log(1 + x); minus infinity at -1, where NumPy would warn."""
-    xp = library(x)
-    with np.errstate(divide="ignore") if xp is np else nullcontext():
-        return xp.log1p(x)
+    """Return log(1 + x); minus infinity at -1."""
+    with quiet(x, divide="ignore"):
+        return library(x).log1p(x)
 
 
 def quotient(x: Array, y: Array | int) -> Array:
-    """Return x / y; nan for 0 / 0, where NumPy would warn."""
-    with (
-        np.errstate(divide="ignore", invalid="ignore")
-        if library(x) is np
-        else nullcontext()
-    ):
+    """Return x / y; nan for 0 / 0."""
+    with quiet(x, divide="ignore", invalid="ignore"):
         return x / y
 
 
@@ -149,6 +148,17 @@ def times(share: Array, x: Array) -> Array:
     if concrete(total) and bool(total > -math.inf):
         return share * x
     return share * xp.where((share == 0) & (x == -math.inf), 0.0, x)
+
+
+def product_sum(share: Array, x: Array, axis: int) -> Array:
+    """Return the sum of share · x along an axis, where a share of 0 leaves out what is infinite."""
+    xp = library(x)
+    with quiet(x, invalid="ignore"):
+        total = xp.sum(share * x, axis=axis)
+    odd = xp.isnan(total)
+    if concrete(odd) and not seen(odd):
+        return total
+    return xp.sum(times(share, x), axis=axis)
 
 
 def relu(x: Array) -> Array:

@@ -24,6 +24,7 @@ from losslib._array import (
     pick,
     poison,
     runs_eagerly,
+    seen,
     stop_gradient,
 )
 from losslib._checks import (
@@ -39,6 +40,9 @@ from losslib._checks import (
 )
 from losslib.logits import below_max
 from losslib.objective import Reduction, reduce
+
+_NEARLY_ONE = 1.5
+"""Below this sum of exponentials, of which one is 1, its logarithm is taken of the others."""
 
 
 class Samples:
@@ -84,9 +88,10 @@ class Samples:
         part = None if sample_weight is None else cast(sample_weight, dtype)
         self.like, self.axis = like, axis
         self.index, self.factor, self.counts, kept = None, part, part, None
+        bad = None
         if is_soft(target):
-            outside = ~((target >= 0) & (target <= 1))
-            bad = xp.any(outside, axis=axis)
+            if not concrete(target):
+                bad = xp.any(~((target >= 0) & (target <= 1)), axis=axis)
         else:
             bad = (target < 0) | (target >= n_classes)
             self.index = xp.where(bad, 0, target)
@@ -102,14 +107,16 @@ class Samples:
         if kept is not None and concrete(kept) and bool(xp.all(kept)):
             kept = None
         if kept is not None:
-            bad = bad & kept
+            if bad is not None:
+                bad = bad & kept
             ones = self.counts is None
             self.counts = (
                 cast(kept, dtype)
                 if ones
                 else xp.where(kept, self.counts, 0.0)
             )
-        self.kept, self.hidden = kept, None if concrete(bad) else bad
+        self.kept = kept
+        self.hidden = None if bad is None or concrete(bad) else bad
 
     def mask(self, x: Array) -> Array:
         """Return `x` with 0 for a silent sample."""
@@ -117,6 +124,13 @@ class Samples:
             return x
         xp = library(x)
         return xp.where(xp.expand_dims(self.kept, axis=self.axis), x, 0.0)
+
+    def own(self, x: Array) -> Array:
+        """Return the entry of `x` at the class of each sample, 0 for a silent one."""
+        picked = pick(x, self.index)
+        if self.kept is None:
+            return picked
+        return library(x).where(self.kept, picked, 0.0)
 
     def hold(self, x: Array) -> Array:
         """Return `x` with 0 for a silent sample, and nan where a bad label cannot be looked at."""
@@ -246,23 +260,49 @@ def is_class(index: Array, x: Array) -> Array:
 
 
 def surprise(z: Array, index: Array) -> Array:
-    """Return minus the log-softmax of the class of each sample, a sum of what is at least 0."""
-    margins, _ = below_max(z, class_axis(z))
-    return log_sum(margins, index) - pick(margins, index)
+    """Return minus the log-softmax of the class of each sample, a sum of what is at least 0.
 
-
-def log_sum(margins: Array, index: Array) -> Array:
-    """Return the log of the sum of exp(margins), which are at most 0, over the classes.
-
-    The sum is that of what it has above 1. If the class whose margin is 0 is that at `index`, the
-    others are all that is left, and none of their digits is lost beside its 1.
+    With the margins m below the largest score, it is log(1 + S) - m_t, where S is the sum of the
+    rivals' exp(m_k) and of exp(m_t) - 1. If t leads, the rivals are all that is left of S, and none
+    of their digits is lost beside a 1.
     """
-    axis = class_axis(margins)
-    above = less_one_at(library(margins).exp(margins), index)
-    return log1p(library(margins).sum(above, axis=axis))
+    xp, axis = library(z), class_axis(z)
+    margins, top = below_max(z, axis)
+    own = pick(z, index) - xp.squeeze(top, axis=axis)
+    rivals = xp.sum(xp.exp(_left_out(margins, index)), axis=axis)
+    return log1p(rivals + xp.expm1(own)) - own
 
 
-def less_one_at(x: Array, index: Array) -> Array:
+def _left_out(margins: Array, index: Array) -> Array:
+    """Return scores with minus infinity at the class of each sample, in place where that is safe.
+
+    It is where nobody has kept them, and autograd finds the gradient there, which is 0, without it.
+    """
+    if runs_eagerly(margins) and concrete(margins) and concrete(index):
+        at = index.unsqueeze(class_axis(margins))
+        margins.detach().scatter_(class_axis(margins), at, -math.inf)
+        return margins
+    return library(margins).where(
+        is_class(index, margins), -math.inf, margins
+    )
+
+
+def log_sum(margins: Array, z: Array) -> Array:
+    """Return the log of the sum of exp(margins), which are `z` less its largest score.
+
+    Where the largest score is nearly all of the sum, the sum is that of what it has above 1.
+    """
+    xp, axis = library(margins), class_axis(margins)
+    parts = xp.exp(margins)
+    total = xp.sum(parts, axis=axis)
+    near = total < _NEARLY_ONE
+    if concrete(near) and not seen(near):
+        return log(total)
+    above = xp.sum(_less_one_at(parts, best_class(z)), axis=axis)
+    return log1p(above)
+
+
+def _less_one_at(x: Array, index: Array) -> Array:
     """Return `x`, less 1 at the class of each sample."""
     if not runs_eagerly(x):
         return x - one_hot(index, x)
@@ -275,7 +315,7 @@ def log_probabilities(z: Array) -> Array:
     """Return the logarithm of softmax, with all digits of that of a class of nearly 1."""
     xp, axis = library(z), class_axis(z)
     margins, _ = below_max(z, axis)
-    total = log_sum(margins, best_class(z))
+    total = log_sum(margins, z)
     return margins - xp.expand_dims(total, axis=axis)
 
 

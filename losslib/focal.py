@@ -89,8 +89,7 @@ def focal_loss(
     -------
     array
         In nats, dtype of `input`: the shape of the samples for "none", else a scalar array. The
-        mean
-        over no sample is nan.
+        mean over no sample is nan.
 
     Raises
     ------
@@ -115,8 +114,7 @@ def focal_loss(
     A label that is a distribution costs the mean, under it, of what its classes cost alone; so does
     ``tf.keras.losses.CategoricalFocalCrossentropy``. The weights :math:`w` are the
     :math:`\alpha` of the paper, one for each class. A sample that is ignored, or whose weight is
-    0, has
-    no loss and no gradient.
+    0, has no loss and no gradient.
     A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
     Examples
@@ -212,8 +210,7 @@ def sigmoid_focal_loss(
     Notes
     -----
     Gradient: for a label of 1 :math:`\partial\ell/\partial z=\alpha\,(1-p)^\gamma(\gamma\,p\log
-    p-(1-p))`,
-    and its mirror image for 0.
+    p-(1-p))`, and its mirror image for 0.
 
     For a label between 0 and 1 the factor is :math:`(1-p_t)^\gamma`, 1/2 to a power at
     :math:`p=1/2`

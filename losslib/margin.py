@@ -384,8 +384,7 @@ def multi_margin_loss(
     their sum for the target; for p = 2 each times twice its hinge.
 
     The loss has the unit of the scores, to the power `p`. A sample whose weight is 0 has no loss
-    and no
-    gradient.
+    and no gradient.
     A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
 
     Examples
@@ -465,8 +464,8 @@ def multilabel_margin_loss(
     References
     ----------
     Crammer and Singer (2003), A family of additive online algorithms for category ranking.
-    Journal
-    of Machine Learning Research 3, 1025-1058. https://www.jmlr.org/papers/v3/
+    Journal of
+    Machine Learning Research 3, 1025-1058. https://www.jmlr.org/papers/v3/
     """
     xp = namespace(input=input, target=target)
     check_floating(input=input)

@@ -5,14 +5,8 @@ The chapter *Cross-entropy* derives both functions from identity (M) and reads t
 
 from __future__ import annotations
 
-from losslib._array import (
-    Array,
-    class_axis,
-    library,
-    pick,
-    times,
-)
-from losslib._classes import best_class, log_sum, samples_of, surprise
+from losslib._array import Array, class_axis, library, lift, product_sum
+from losslib._classes import log_sum, samples_of, surprise
 from losslib.logits import below_max
 from losslib.objective import Reduction
 
@@ -79,11 +73,9 @@ def cross_entropy(
     Gradient: :math:`\partial\ell/\partial z_k=\hat y_k\sum_c w_cy_c-w_ky_k`.
 
     Less its largest logit, the loss of one class is :math:`\log(1+\sum_{k\ne t}e^{z_k-z_t})` where
-    the
-    target leads, and no digit of a small one is lost. A sample that is ignored, or whose weight is
-    0,
-    has no loss and no gradient, whatever its logits.
-    A class out of range that a compiler, `vmap` or `jit` hides gives nan, in loss and gradient.
+    the target leads, and no digit of a small one is lost. A sample that is ignored, or whose weight
+    is 0, has no loss and no gradient, whatever its logits. A class out of range that a compiler,
+    `vmap` or `jit` hides gives nan, in loss and gradient.
 
     Examples
     --------
@@ -147,8 +139,7 @@ def nll_loss(
     -------
     array
         In nats, dtype of `input`: the shape of `target` for "none", else a scalar array. The mean
-        over no
-        sample is nan.
+        over no sample is nan.
 
     Raises
     ------
@@ -181,14 +172,12 @@ def nll_loss(
     https://doi.org/10.1098/rsta.1922.0009
     """
     s = samples_of(input, target, weight, ignore_index=ignore_index)
-    return s.reduce(-pick(s.scores, s.index), reduction)
+    return s.reduce(-s.own(lift(input)), reduction)
 
 
 def _mean_surprise(z: Array, shares: Array) -> Array:
     """Return minus the log-softmax of all classes, each times its share, summed."""
     xp, axis = library(z), class_axis(z)
     margins, _ = below_max(z, axis)
-    pull = xp.sum(times(shares, margins), axis=axis)  # 0·log 0 = 0
-    return (
-        xp.sum(shares, axis=axis) * log_sum(margins, best_class(z)) - pull
-    )
+    pull = product_sum(shares, margins, axis)
+    return xp.sum(shares, axis=axis) * log_sum(margins, z) - pull

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from losslib._array import (
     Array,
     absolute,
+    concrete,
     library,
     namespace,
+    quiet,
     relu,
     remade,
+    seen,
     stop_gradient,
 )
 from losslib._checks import (
@@ -23,6 +26,9 @@ from losslib._checks import (
     elements,
 )
 from losslib.objective import Reduction, reduce
+
+_USUAL = (1e-30, 1e30)
+"""Between these, a sum of powers has lost nothing to overflow or underflow, in any dtype."""
 
 
 def hinge_embedding_loss(
@@ -143,8 +149,9 @@ def cosine_embedding_loss(
 
     Notes
     -----
-    For vectors of unit length, :math:`1-\cos=\tfrac12\|x_1-x_2\|^2`: this form is computed, since
-    it is never negative and keeps its digits where the vectors are nearly parallel.
+    For vectors of one length, :math:`1-\cos=\|x_1-x_2\|^2/(2\|x_2\|^2)`: this form is computed,
+    with :math:`x_1` brought to the length of :math:`x_2`, since it is never negative and keeps its
+    digits where the vectors are nearly parallel.
 
     Gradient: with :math:`\hat x=x/\|x\|`, that of the cosine in :math:`x_1` is
     :math:`(\hat x_2-\cos\,\hat x_1)/\|x_1\|`, and 0 for a vector of zeros.
@@ -163,13 +170,17 @@ def cosine_embedding_loss(
     """
     check_number(margin=margin)
     u, v, y = _vector_pairs(input1, input2, target)
-    xp, (u, length_u), (v, length_v) = library(u), _unit(u), _unit(v)
-    gap = u - v  # 1 - cos = |u - v|²/2, with nothing to cancel
-    one_less = xp.sum(gap * gap, axis=-1) + (
-        (1 - length_u) + (1 - length_v)
-    )
-    together = xp.where(y == 1, 0.5 * one_less, 0.0)
-    apart = xp.where(y == -1, relu(xp.sum(u * v, axis=-1) - margin), 0.0)
+    xp = library(u)
+    u, square_u, _ = _tamed(u, 2)
+    v, square_v, _ = _tamed(v, 2)
+    nothing = (square_u == 0) | (square_v == 0)
+    length_u = xp.sqrt(xp.where(nothing, 1.0, square_u))
+    length_v = xp.sqrt(xp.where(nothing, 1.0, square_v))
+    gap = xp.expand_dims(length_v / length_u, axis=-1) * u - v
+    one_less = xp.sum(gap * gap, axis=-1) / (2 * length_v * length_v)
+    cosine = xp.sum(u * v, axis=-1) / (length_u * length_v)
+    together = xp.where(y == 1, xp.where(nothing, 1.0, one_less), 0.0)
+    apart = xp.where(y == -1, relu(cosine - margin), 0.0)
     return reduce(together + apart, reduction, like=input1)
 
 
@@ -358,18 +369,6 @@ def _vector_pairs(
     return u, v, target
 
 
-def _unit(x: Array) -> tuple[Array, Array]:
-    """Return x over its length along the last axis, and that new length: 1, or 0 of only zeros."""
-    xp = library(x)
-    top = stop_gradient(xp.max(xp.abs(x), axis=-1, keepdims=True))
-    x = x / xp.where((top > 0) & xp.isfinite(top), top, 1.0)
-    # now no square overflows, nor do all of them vanish
-    squares = xp.sum(x * x, axis=-1, keepdims=True)
-    nothing = squares == 0
-    unit = x / xp.sqrt(xp.where(nothing, 1.0, squares))
-    return unit, xp.where(xp.squeeze(nothing, axis=-1), 0.0, 1.0)
-
-
 def _norm(x: Array, p: float) -> Array:
     """Return the p-norm along the last axis; where a size is 0, it has no slope."""
     xp = library(x)
@@ -377,13 +376,37 @@ def _norm(x: Array, p: float) -> Array:
         return xp.sum(absolute(x), axis=-1)
     if math.isinf(p):
         return xp.max(absolute(x), axis=-1)
-    if p == 2:
-        total = xp.sum(x * x, axis=-1)
-    else:
-        size = absolute(x)
-        none = size == 0
-        power = xp.where(none, 1.0, size) ** p
-        total = xp.sum(xp.where(none, 0.0, power), axis=-1)
+    _, total, scale = _tamed(x, p)
     nothing = total == 0
     root = xp.where(nothing, 1.0, total) ** (1 / p)
-    return xp.where(nothing, 0.0, root)
+    return scale * xp.where(nothing, 0.0, root)
+
+
+def _tamed(x: Array, p: float) -> tuple[Array, Array, Array | float]:
+    """Return x over a scale, its sum of sizes to the power p along the last axis, and the scale.
+
+    The scale is 1 where all those sums are usual numbers, else the largest size of each vector: no
+    power overflows then, nor do all of them vanish.
+    """
+    xp = library(x)
+    total = _power_sum(x, p)
+    usual = (total > _USUAL[0]) & (total < _USUAL[1])
+    if concrete(usual) and not seen(~usual):
+        return x, total, 1.0
+    top = stop_gradient(xp.max(xp.abs(x), axis=-1))
+    top = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
+    x = x / xp.expand_dims(top, axis=-1)
+    return x, _power_sum(x, p), top
+
+
+def _power_sum(x: Array, p: float) -> Array:
+    """Return the sum of |x|^p along the last axis; infinity where it overflows."""
+    xp = library(x)
+    if p == 2:
+        with quiet(x, over="ignore"):
+            return xp.sum(x * x, axis=-1)
+    size = absolute(x)
+    none = size == 0
+    with quiet(x, over="ignore"):
+        power = xp.where(none, 1.0, size) ** p
+        return xp.sum(xp.where(none, 0.0, power), axis=-1)

@@ -122,8 +122,7 @@ def linear_cross_entropy(
     Wijmans, Huval, Hertzberg, Koltun and Krähenbühl (2025), Cut your losses in large-vocabulary
     language models. https://arxiv.org/abs/2411.09009
     Hsu, Dai, Kothapalli, Song, Tang, Zhu, Shimizu, Sahni, Ning and Chen (2024), Liger kernel:
-    efficient
-    Triton kernels for LLM training. https://arxiv.org/abs/2410.10989
+    efficient Triton kernels for LLM training. https://arxiv.org/abs/2410.10989
     """
     xp = namespace(
         input=input,

@@ -30,13 +30,20 @@ def test_every_function_has_its_module_and_tests():
 
 
 def names(name):
-    return [step.name for row in check.steps(name) for step in row]
+    return [step.name for row in check.steps(name, name) for step in row]
 
 
 def test_what_is_run():
     every = ["style", "layout", "the notebook, run again", "gates", "types"]
-    assert names("focal") == [*every, "tests on NumPy and PyTorch"]
+    tests = "tests on NumPy and PyTorch"
+    assert names("focal") == [*every, tests, "the registry's tests"]
+    assert names("_array") == ["style", "layout", "types", tests]
     assert names("ledger") == every[:4]
+
+
+def test_of_the_registry_runs_what_was_named():
+    last = check.steps("focal", "poly_loss")[1][-1]
+    assert last.command[-1].startswith("poly_loss and ")
 
 
 def test_the_touched_files_exist_and_include_those_of_the_name():
@@ -76,7 +83,7 @@ def test_a_step_that_fails_is_shown_and_fails_all(
             check.Step("good", [sys.executable, "-c", ""]),
         ]
     ]
-    monkeypatch.setattr(check, "steps", lambda name: rows)
+    monkeypatch.setattr(check, "steps", lambda *names: rows)
     assert check.main(["focal"]) == 1
     said = capsys.readouterr().out
     assert words in said

@@ -170,6 +170,33 @@ def test_the_cosine_of_tiny_and_huge_vectors(backend, scale) -> None:
         np.testing.assert_allclose(got * scale, unit, rtol=1e-12)
 
 
+@pytest.mark.parametrize("p", [0.5, 1.0, 2.0, 3.0, np.inf])
+@pytest.mark.parametrize("scale", [1e-15, 1.0, 1e30])
+def test_a_norm_of_huge_vectors_does_not_overflow(
+    backend, scale, p
+) -> None:
+    """In float32, where the square of 1e20 is infinite."""
+    a, near, far = (
+        np.array(x) * scale
+        for x in ([1.0, -2.0, 3.0], [0.5, -1.0, 3.0], [1.0, -2.5, 3.0])
+    )
+    d = [scipy.spatial.distance.minkowski(a, x, p) for x in (near, far)]
+    arrays = [backend.array(x, "float32") for x in (a, near, far)]
+    margin = 2 * max(d)
+    got = triplet_margin_loss(*arrays, margin=margin, p=p, eps=0.0)
+    np.testing.assert_allclose(
+        backend.numpy(got), margin + d[0] - d[1], rtol=1e-5
+    )
+    if backend.name != "numpy":
+        slope = backend.gradient(
+            lambda x: triplet_margin_loss(
+                x, *arrays[1:], margin=margin, p=p, eps=0.0
+            ),
+            arrays[0],
+        )
+        assert np.isfinite(slope).all()
+
+
 def test_where_the_cosine_of_pytorch_is_lost() -> None:
     """A documented difference; this is PyTorch's own result, to hear of it if it changes."""
     u = torch.tensor([1e-200, 0.0], dtype=torch.float64)

@@ -25,6 +25,10 @@ Say what is to be checked:
 QUICK = (
     "not compile and not jax and not transformations and not every_shape"
 )
+MILLS = [
+    f"tests/losslib/test_{mill}.py"
+    for mill in ("errors", "everywhere", "extremes")
+]
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,11 @@ def touched(name: str) -> list[str]:
     )
 
 
-def steps(name: str) -> list[list[Step]]:
-    """Give the steps, in rows that run side by side."""
+def steps(name: str, tried: str) -> list[list[Step]]:
+    """Give the steps, in rows that run side by side.
+
+    What runs over the registry runs for what is `tried`: a function, or all of the module.
+    """
     notebook, module, tests = rooms(name)
     python = sys.executable
     files = touched(name)
@@ -91,6 +98,9 @@ def steps(name: str) -> list[list[Step]]:
             Step("types", [python, "-m", "mypy"]),
             Step("tests on NumPy and PyTorch", [*pytest, str(module), str(tests), "-k", QUICK]),
         ]  # fmt: skip
+    if any(subject(function) == name for function in losslib.__all__):
+        chosen = ["-k", f"{tried} and {QUICK}"]
+        second.append(Step("the registry's tests", [*pytest, *MILLS, *chosen]))  # fmt: skip
     return [first, second]
 
 
@@ -131,7 +141,7 @@ def main(names: list[str]) -> int:
             )
             return 2
         print(f"==> Checking {found}", flush=True)
-        for row in steps(found):
+        for row in steps(found, name):
             passed = run(row) and passed
     print("==> All of it passed" if passed else "==> Not all of it passed")
     return 0 if passed else 1
