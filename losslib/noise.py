@@ -1,6 +1,6 @@
 r"""Losses for labels that may be wrong: bounded pulls, and belief in the model's own prediction.
 
-The chapter *Label smoothing* compares them with label smoothing and reads this file.
+The chapter *Labels that are wrong* derives them and reads this file.
 """
 
 from __future__ import annotations

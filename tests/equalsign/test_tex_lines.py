@@ -54,6 +54,7 @@ def test_what_is_left_and_what_is_mended():
         "eq-ang-chebyshev 1",
         "eq-ang-chebyshev 3",
         "eq-ang-handicap 3",
+        "eq-focal-risk 1",
         "eq-logits-sigmoid 1",
         "eq-map-gaussian 1",
         "eq-mg-multilabel 1",
