@@ -87,7 +87,7 @@ def stored(path, *kinds):
     )
 
 
-def test_ledger_reads_stored_notebooks_in_order(tmp_path):
+def test_ledger_reads_what_is_stored_in_order(tmp_path):
     stored(tmp_path / "b.ipynb", "derivation", "published")
     stored(tmp_path / "a.ipynb", "finding")
     (tmp_path / "c.txt").write_text("no notebook")
