@@ -244,9 +244,9 @@ def test_a_single_error_is_noticed():
     assert (total - lost) / total > 0.97
 
 
-# Lines of the book that are not those of their frozen entry any more: in other letters (y for x, eta
-# for q, u for w), with index sets written out, for every i and j where it was for i = j, in steps
-# of another derivation of the same statement, or with a constant drawn below zero, not its opposite.
+# Lines of the book that are not those of their frozen entry any more: in other letters (y for x,
+# eta for q, u for w), with index sets written out, for every i and j where it was for i = j, in
+# steps of another derivation of the same statement, or with a constant drawn below zero.
 REWORDED = {
     "eq-ce-batch-average 2",
     "eq-cost-expectation 1",
