@@ -463,9 +463,8 @@ def multilabel_margin_loss(
 
     References
     ----------
-    Crammer and Singer (2003), A family of additive online algorithms for category ranking.
-    Journal of
-    Machine Learning Research 3, 1025-1058. https://www.jmlr.org/papers/v3/
+    Elisseeff and Weston (2001), A kernel method for multi-labelled classification.
+    https://papers.nips.cc/paper/2001/hash/39dcaf7a053dc372fbc391d4e6b5d693-Abstract.html
     """
     xp = namespace(input=input, target=target)
     check_floating(input=input)
