@@ -41,6 +41,7 @@ EVERY_LOSS = [
     gates.checks_recorded,
     gates.errata_refuted,
     gates.short_question,
+    gates.short_enough,
     gates.exercises_solved,
 ]
 
@@ -1015,6 +1016,14 @@ def test_a_long_question(head):
         new_markdown_cell(head + "why " * 121 + "\n\n## Next\n\nmore")
     )
     says(gates.short_question(chapter), "121 words", "at most 120")
+
+
+def test_a_long_chapter():
+    text = "# Focal\n\n" + "word $a formula$ " * 3500
+    says(gates.short_enough(toy(new_markdown_cell(text))), "3502 words")
+    passes(
+        gates.short_enough(toy(new_markdown_cell(text[: len(text) // 2])))
+    )
 
 
 def test_few_exercises():

@@ -1419,6 +1419,22 @@ def one_title(chapter: Chapter) -> list[str]:
     ]
 
 
+def short_enough(chapter: Chapter, most: int = 3500) -> list[str]:
+    """A chapter is read in under an hour; formulas are not counted."""
+    prose = re.sub(
+        r"\$\$.*?\$\$|\$[^$]*\$", "", chapter.markdown, flags=re.S
+    )
+    words = len(prose.split())
+    if words <= most:
+        return []
+    return [
+        chapter.says(
+            f"it has {words} words",
+            f"say it in at most {most}: take out what is said twice, or split it",
+        )
+    ]
+
+
 def short_question(chapter: Chapter, most: int = 120) -> list[str]:
     """The opening question is short."""
     prose = split_markdown(chapter.markdown)[0]
