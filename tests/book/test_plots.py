@@ -98,6 +98,22 @@ def test_a_label_has_the_colour_of_its_curve_and_the_place_asked_for(drawn):
     assert by_text["a"].xy == (0.5, 0.5)
 
 
+def test_a_label_at_a_place_covers_no_curve(drawn):
+    curves = {
+        "rises": (X, X),
+        "falls": (X, 1 - X),
+        "flat": (X, 0 * X + 0.5),
+    }
+    plot(curves=curves, at={"rises": 0.3, "falls": 0.3}, **SAID)
+    (axes,) = drawn[0].axes
+    boxes = labels(drawn[0])
+    for name in ("rises", "falls"):
+        for line in axes.lines:
+            points = axes.transData.transform(line.get_xydata())
+            along = np.linspace(*points[[0, -1]], 500)
+            assert not boxes[name].count_contains(along)
+
+
 def test_panels_stand_in_the_order_of_reading(drawn):
     panels(
         *(Panel(curves={"a": (X, X)}, title=t) for t in ("1", "2", "3")),

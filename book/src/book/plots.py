@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.text import Annotation
 
 from book.figures import (
     BLUE,
@@ -51,11 +52,14 @@ class Panel:
         if not (self.curves or self.points or self.bars):
             raise ValueError("a panel must have curves, points or bars")
         drawn = [*self.curves, *self.points, *self.bars, *self.levels]
-        for option, named in (("colors", self.colors), ("at", self.at)):
+        for option, named, known in (
+            ("colors", self.colors, drawn),
+            ("at", self.at, [*self.curves, *self.levels]),
+        ):
             for label in named:
-                if label not in drawn:
+                if label not in known:
                     raise ValueError(
-                        f"{option} names {label!r}, which is not drawn; drawn are {drawn}"
+                        f"{option} names {label!r}, which is none of {known}"
                     )
 
 
@@ -202,12 +206,57 @@ def _name_ends(axes: Axes, ends: Ends) -> None:
 
 
 def _name_within(axes: Axes, part: Panel) -> None:
-    """Write a label beside its curve, where it was asked to stand."""
+    """Write a label beside its curve, on the side where the fewest curves would cross it."""
+    for label, x in part.at.items():
+        (line,) = (
+            one for one in axes.lines if one.get_label() == mathtext(label)
+        )
+        y = float(np.interp(x, *np.asarray(line.get_xydata()).T))
+        text = axes.annotate(
+            mathtext(label), (x, y), xytext=(0, 0), textcoords="offset points",
+            color=line.get_color(), ha="center", va="center",
+        )  # fmt: skip
+        places = _places(text)
+        text.set_position(
+            min(places, key=lambda place: _crossed(axes, text, place))
+        )
+
+
+def _places(text: Annotation) -> list[tuple[float, float]]:
+    """Give where a label may stand around its point, in points: near places first."""
+    box = text.get_window_extent()
+    wide, high = (
+        n * 72 / text.figure.dpi / 2 for n in (box.width, box.height)
+    )
+    return [
+        (side * (wide + gap), up * (high + gap))
+        for gap in (2, 6, 12)
+        for up in (1, -1, 0)
+        for side in (1, -1, 0)
+        if side or up
+    ]
+
+
+def _crossed(
+    axes: Axes, text: Annotation, place: tuple[float, float]
+) -> int:
+    """Count the points of curves, close together, that a label would cover at a place."""
+    text.set_position(place)
+    box = text.get_window_extent()
+    covered = 0
     for line in axes.lines:
-        for label, x in part.at.items():
-            if line.get_label() == mathtext(label):
-                y = float(np.interp(x, *np.asarray(line.get_xydata()).T))
-                axes.annotate(
-                    mathtext(label), (x, y), xytext=(4, 4), textcoords="offset points",
-                    color=line.get_color(),
-                )  # fmt: skip
+        x, y = axes.transData.transform(line.get_xydata()).T
+        along = np.linspace(0, len(x) - 1, 2000)
+        knots = np.arange(len(x))
+        x, y = np.interp(along, knots, x), np.interp(along, knots, y)
+        covered += int(
+            np.sum(
+                (x > box.x0) & (x < box.x1) & (y > box.y0) & (y < box.y1)
+            )
+        )
+    frame = axes.get_window_extent()
+    outside = not (frame.x0 <= box.x0 and box.x1 <= frame.x1)
+    outside |= not (frame.y0 <= box.y0 and box.y1 <= frame.y1)
+    others = (other for other in axes.texts if other is not text)
+    meets = any(box.overlaps(other.get_window_extent()) for other in others)
+    return covered + 10_000 * (outside or meets)
