@@ -122,8 +122,10 @@ def panels(*parts: Panel, alt: str, caption: str, columns: int = 2) -> None:
     drawn = list(zip(grid.flat, parts, strict=False))
     ends = [_draw(axes, part) for axes, part in drawn]
     figure.canvas.draw()
-    for (axes, part), labels in zip(drawn, ends, strict=True):
+    for (axes, _), labels in zip(drawn, ends, strict=True):
         _name_ends(axes, labels)
+    figure.canvas.draw()  # those labels have taken their room
+    for axes, part in drawn:
         _name_within(axes, part)
     show(figure, alt, caption)
 
@@ -230,7 +232,7 @@ def _places(text: Annotation) -> list[tuple[float, float]]:
     )
     return [
         (side * (wide + gap), up * (high + gap))
-        for gap in (2, 6, 12)
+        for gap in (2, 5, 8)
         for up in (1, -1, 0)
         for side in (1, -1, 0)
         if side or up
