@@ -11,7 +11,8 @@ import math
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import wraps
+from functools import cache, wraps
+from itertools import accumulate
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 Array: TypeAlias = Any
 """An array of NumPy, PyTorch or JAX. The three share no base class, so the type is open."""
 
-State = TypeVar("State")
+State = TypeVar("State", bound=tuple[Any, ...])
 Loss = TypeVar("Loss", bound=Callable[..., Any])
 
 
@@ -300,25 +301,108 @@ def _device(x: Array) -> dict[str, Any]:
     return {"device": x.device} if hasattr(x, "detach") else {}
 
 
+def contiguous(x: Array) -> Array:
+    """Return x with its elements in order in memory, which PyTorch is several times as fast on."""
+    return x.contiguous() if hasattr(x, "contiguous") else x
+
+
 def fold(
     step: Callable[[State, tuple[Array, ...]], State],
     state: State,
     *rows: Array,
-) -> State:
+) -> tuple[State, State]:
     """Return the last state of ``state = step(state, row)`` along the first axis of `rows`.
 
-    A loop; JAX, which would compile each round of it anew, has its own.
+    And each state, stacked, without the one it began with. A loop; JAX, which would compile each
+    round of it anew, has its own.
     """
     jax = sys.modules.get("jax")
     if jax and isinstance(rows[0], jax.Array):
-        last: State
-        last, _ = jax.lax.scan(
-            lambda s, row: (step(s, row), None), state, rows
-        )
-        return last
-    for row in zip(*rows, strict=True):
-        state = step(state, row)
-    return state
+
+        def both(
+            state: State, row: tuple[Array, ...]
+        ) -> tuple[State, State]:
+            state = step(state, row)
+            return state, state
+
+        return jax.lax.scan(both, state, rows)  # type: ignore[no-any-return]
+    states = list(accumulate(zip(*rows, strict=True), step, initial=state))
+    xp = library(rows[0])
+    stacked = (xp.stack(x)[1:] for x in zip(*states, strict=True))
+    return states[-1], tuple(stacked)  # type: ignore[return-value]
+
+
+def log_add(x: Array, y: Array) -> Array:
+    """Return log(exp(x) + exp(y)), with the true second derivative: `logaddexp` may have nan."""
+    xp = library(x)
+    if hasattr(x, "detach") and not sys.modules["torch"].is_grad_enabled():
+        return xp.logaddexp(x, y)  # one pass
+    top = stop_gradient(xp.maximum(x, y))
+    return xp.log(xp.exp(x - top) + xp.exp(y - top)) + top
+
+
+def with_slope(
+    value: Callable[..., Array],
+    value_and_slope: Callable[..., tuple[Array, Array]],
+    x: Array,
+    *rest: Any,
+) -> Array:
+    """Return ``value(x, *rest)``, shape (N), with the gradient that is written out.
+
+    The slope has the shape of `x`, (T, N, C), whose sample n the value n depends on alone. Nothing
+    else of the formula is kept for the backward pass. The second derivative is that of the slope.
+    """
+    jax = sys.modules.get("jax")
+    if jax and isinstance(x, jax.Array):
+        given = jax.custom_jvp(value, nondiff_argnums=(len(rest),))
+
+        def jvp(last: Any, arguments: Any, tangents: Any) -> Any:
+            y, slope = value_and_slope(*arguments, last)
+            return y, (slope * tangents[0]).sum(axis=(0, 2))
+
+        given.defjvp(jvp)
+        return given(x, *rest)
+    if not runs_eagerly(x) or not x.requires_grad:
+        return value(x, *rest)
+    return _given_slope().apply(value_and_slope, x, *rest)[0]
+
+
+@cache
+def _given_slope() -> Any:
+    """Return the function of PyTorch with the slope that it is given."""
+    import torch
+
+    class GivenSlope(torch.autograd.Function):  # type: ignore[misc]
+        generate_vmap_rule = True
+
+        @staticmethod
+        def forward(value_and_slope: Any, *arguments: Any) -> Any:
+            return value_and_slope(*arguments)
+
+        @staticmethod
+        def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+            ctx.value_and_slope, *arguments = inputs
+            ctx.mark_non_differentiable(output[1])
+            *tensors, ctx.last = arguments
+            ctx.save_for_backward(*tensors, output[1])
+            ctx.save_for_forward(output[1])
+
+        @staticmethod
+        def backward(ctx: Any, g: Any, _: Any) -> Any:
+            *tensors, slope = ctx.saved_tensors
+            if (
+                torch.is_grad_enabled()
+            ):  # the gradient is to be differentiated
+                _, slope = ctx.value_and_slope(*tensors, ctx.last)
+            none = [None] * len(tensors)
+            return None, g[:, None] * slope, *none
+
+        @staticmethod
+        def jvp(ctx: Any, _: Any, dx: Any, *rest: Any) -> Any:
+            (slope,) = ctx.saved_tensors
+            return (slope * dx).sum(dim=(0, 2)), None
+
+    return GivenSlope
 
 
 def one_hot(target: Array, x: Array) -> Array:

@@ -11,18 +11,22 @@ from losslib._array import (
     Array,
     cast,
     concrete,
+    contiguous,
     fold,
     indices,
     library,
     lift,
+    log_add,
+    matmul,
     namespace,
+    number,
     positions,
     seen,
     spoiled,
-    stop_gradient,
+    with_slope,
 )
 from losslib._checks import check_flag, check_floating, first_where
-from losslib.logits import logsumexp
+from losslib.logits import softmax
 from losslib.objective import Reduction, reduce
 
 IMPOSSIBLE = -1e30
@@ -92,7 +96,8 @@ def ctc_loss(
     -----
     Gradient: minus the posterior probability of each class at each frame, the derivative with
     respect to `log_probs` themselves. PyTorch returns what holds behind a `log_softmax` only;
-    behind one, both are equal.
+    behind one, both are equal. It is written out, by a forward and a backward recursion: no graph
+    of the frames is kept. A second derivative is that of both recursions.
 
     Examples
     --------
@@ -116,7 +121,9 @@ def ctc_loss(
     x = x if x.ndim == 3 else x[:, None, :]
     if not concrete(misspelt):
         x = spoiled(x, (wrong | misspelt)[None, :, None])
-    log_likelihood = _log_likelihood(x, labels, frames, lengths, blank)
+    log_likelihood = with_slope(
+        _log_likelihood, _alignment, x, labels, frames, lengths, blank
+    )
     never = log_likelihood < IMPOSSIBLE / 2
     loss = xp.where(
         never, 0.0 if zero_infinity else math.inf, -log_likelihood
@@ -130,104 +137,105 @@ def ctc_loss(
 def _log_likelihood(
     x: Array, labels: Array, frames: Array, lengths: Array, blank: int
 ) -> Array:
-    r"""Return the log-likelihood of each string, by recursions from both ends at once.
+    """Return the log-likelihood of each string, shape (N), by the forward recursion alone."""
+    emitted = _emissions(x, labels, frames, blank)
+    last, _ = _recursion(*emitted, labels.T, lengths * 0)
+    return _ended(*last, lengths)
 
-    The forward recursion carries the probabilities of having spelled the first j = 0 … S labels
-    so far, and of standing on a blank, or on the last of those labels:
+
+def _alignment(
+    x: Array, labels: Array, frames: Array, lengths: Array, blank: int
+) -> tuple[Array, Array]:
+    r"""Return the log-likelihood, and its gradient: the posterior of each class at each frame.
+
+    The backward recursion is the forward one of the mirrored string in mirrored time: it joins the
+    batch. With the logarithms :math:`a` and :math:`b` of both, each with the emission :math:`p` of
+    its frame, all alignments through a state have the probability :math:`e^{a+b-\log p}`. Their sum
+    over the states of a frame is the likelihood, and their softmax the posterior of the states.
+    """
+    xp, (n, longest) = library(x), labels.shape
+    emitted = _emissions(x, labels, frames, blank)
+    blank_p, label_p = (
+        xp.concat([p, xp.flip(p, axis=(0, 1))], axis=2) for p in emitted
+    )
+    strings = xp.concat([labels, xp.flip(labels, axis=1)])
+    start = xp.concat([lengths * 0, longest - lengths])
+    last, states = _recursion(blank_p, label_p, strings.T, start)
+    through = [
+        state[..., :n] + xp.flip(state[..., n:], axis=(0, 1)) - p
+        for state, p in zip(states, emitted, strict=True)
+    ]
+    posterior = softmax(xp.concat(through, axis=1), axis=1)
+    blanks = xp.sum(posterior[:, : longest + 1], axis=1, keepdims=True)
+    shares = xp.concat([blanks, posterior[:, longest + 1 :]], axis=1)
+    classes = xp.concat([lengths[:, None] * 0 + blank, labels], axis=1)
+    spelt = cast(classes[..., None] == positions(x, 2), x.dtype)
+    by_class = matmul(xp.permute_dims(shares, (2, 0, 1)), spelt)
+    running = (positions(x, 0)[:, None] < frames)[..., None]
+    slope = xp.permute_dims(by_class, (1, 0, 2)) * cast(running, x.dtype)
+    on_blank, on_label = last
+    return _ended(on_blank[:, :n], on_label[:, :n], lengths), slope
+
+
+def _emissions(
+    x: Array, labels: Array, frames: Array, blank: int
+) -> tuple[Array, Array]:
+    """Return the log-probabilities of a blank, (T, 1, N), and of the labels, (T, S, N).
+
+    Past its end, a sample emits blanks for free: all samples last T frames.
+    """
+    xp = library(x)
+    x = xp.permute_dims(xp.where(x < IMPOSSIBLE, IMPOSSIBLE, x), (0, 2, 1))
+    each_frame = xp.broadcast_to(labels.T, (x.shape[0], *labels.T.shape))
+    running = (positions(x, 0)[:, None] < frames)[:, None]
+    blank_p = xp.where(running, x[:, blank : blank + 1], 0.0)
+    label_p = xp.take_along_axis(x, each_frame, axis=1)
+    return blank_p, xp.where(running, label_p, IMPOSSIBLE)
+
+
+def _recursion(
+    blank_p: Array, label_p: Array, labels: Array, start: Array
+) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
+    r"""Return the last state, and those after each frame.
+
+    A state is the log-probability of having spelled the first :math:`j` labels and of standing on
+    a blank behind them, :math:`j = 0 … S`, or on the last of them, :math:`j = 1 … S`:
 
     .. math:: b'_j = (b_j + l_j)\,p(\text{blank}), \qquad
               l'_j = (l_j + b_{j-1} + l_{j-1}[y_{j-1}\ne y_j])\,p(y_j).
 
-    The backward one is the same for the mirrored string and time: it joins the batch, and half of
-    the steps are left.
+    The first `start` labels of a string, a column of `labels`, are left out.
     """
-    xp, n = library(x), x.shape[1]
-    string = _both_strings(labels, lengths, blank)
-    twice = string == xp.roll(string, -1, axis=1)
-    blank_p, label_p = _emissions(x, string, frames)
+    xp, labels = library(labels), contiguous(labels)
+    # two equal labels have a blank between, else they would merge
+    twice = (labels == xp.roll(labels, 1, axis=0)) & (
+        positions(labels, 0)[:, None] > 0
+    )
 
     def step(
         state: tuple[Array, Array], row: tuple[Array, ...]
     ) -> tuple[Array, Array]:
         on_blank, on_label = state
-        spelled = _log_add(on_blank, on_label)
-        # between two equal labels stands a blank, else they would merge
-        leaves = xp.where(twice, on_blank, spelled)
-        enters = _log_add(on_label, xp.roll(leaves, 1, axis=1))
-        return spelled + row[0], enters + row[1]
+        spelled = log_add(on_blank[1:], on_label)
+        spelled = xp.concat([on_blank[:1], spelled])
+        leaves = xp.where(twice, on_blank[:-1], spelled[:-1])
+        return spelled + row[0], log_add(on_label, leaves) + row[1]
 
-    zero = cast(xp.zeros_like(string), x.dtype)
-    first = positions(string, 1) == 0
-    start = xp.where(first, zero, IMPOSSIBLE), zero + IMPOSSIBLE
-    on_blank, on_label = fold(step, start, blank_p, label_p)
-    return _meet(on_blank, on_label, twice[:n], lengths)
+    j = positions(xp.concat([start[None], labels]), 0)[:, None]
+    on_blank = xp.where(j == start, number(0.0, blank_p), IMPOSSIBLE)
+    on_label = cast(labels * 0, blank_p.dtype) + IMPOSSIBLE
+    return fold(step, (on_blank, on_label), blank_p, label_p)
 
 
-def _both_strings(labels: Array, lengths: Array, blank: int) -> Array:
-    """Return a blank and the labels of each sample, (2N, 1 + S): forwards, and then mirrored."""
-    xp = library(labels)
-    left = lengths[:, None] - 1 - positions(labels, 1)
-    mirrored = xp.take_along_axis(
-        labels, xp.where(left < 0, 0, left), axis=1
+def _ended(on_blank: Array, on_label: Array, lengths: Array) -> Array:
+    """Return the log-likelihoods: all is spelled, and the last frame on a blank or a label."""
+    xp = library(on_blank)
+    on_label = xp.concat([on_blank[:1] * 0 + IMPOSSIBLE, on_label])
+    ends = (
+        xp.take_along_axis(x, lengths[None], axis=0)[0]
+        for x in (on_blank, on_label)
     )
-    both = xp.concat([labels, mirrored])
-    blanks = xp.full_like(xp.concat([lengths, lengths]), blank)
-    return xp.concat([blanks[:, None], both], axis=1)
-
-
-def _emissions(
-    x: Array, string: Array, frames: Array
-) -> tuple[Array, Array]:
-    """Return the log-probabilities of a blank and of each label, frames from both ends inwards."""
-    xp = library(x)
-    if x.shape[0] % 2:
-        x = xp.concat([x, x[-1:]])
-    half = x.shape[0] // 2
-
-    def inwards(rows: Array) -> Array:
-        return xp.concat(
-            [rows[:half], xp.flip(rows[half:], axis=0)], axis=1
-        )
-
-    each_frame = xp.broadcast_to(string[None], (half, *string.shape))
-    log_p = xp.take_along_axis(inwards(x), each_frame, axis=2)
-    log_p = xp.where(log_p < IMPOSSIBLE, IMPOSSIBLE, log_p)
-    # past its end, a sample emits blanks for free: all samples last T frames
-    running = inwards(positions(x, 0)[:, None] < frames)[..., None]
-    is_label = positions(string, 1) > 0
-    blank_p = xp.where(running, log_p[..., :1], 0.0)
-    return blank_p, xp.where(running & is_label, log_p, IMPOSSIBLE)
-
-
-def _meet(
-    on_blank: Array, on_label: Array, twice: Array, lengths: Array
-) -> Array:
-    """Return the log-likelihoods from the states at both sides of the middle.
-
-    With j labels spelled on the left, the right has the others to spell, or one more: the label
-    that goes on across the middle.
-    """
-    xp, n = library(on_blank), twice.shape[0]
-    others = lengths[:, None] - positions(twice, 1)
-    none, others = others < 0, xp.where(others < 0, 0, others)
-    b, m = on_blank[:n], on_label[:n]
-    right_b = xp.take_along_axis(on_blank[n:], others, axis=1)
-    right_m = xp.take_along_axis(on_label[n:], others, axis=1)
-    apart = xp.where(twice, IMPOSSIBLE, right_m)
-    ways = [
-        b + _log_add(right_b, right_m),
-        m + _log_add(right_b, apart),
-        m + xp.roll(right_m, 1, axis=1),
-    ]
-    ways = [xp.where(none, IMPOSSIBLE, way) for way in ways]
-    return logsumexp(xp.concat(ways, axis=1), axis=1)
-
-
-def _log_add(x: Array, y: Array) -> Array:
-    """Return log(exp(x) + exp(y)), with the true second derivative: `logaddexp` may have nan."""
-    xp = library(x)
-    top = stop_gradient(xp.maximum(x, y))
-    return xp.log(xp.exp(x - top) + xp.exp(y - top)) + top
+    return log_add(*ends)
 
 
 def _check_ctc(

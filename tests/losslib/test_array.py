@@ -179,10 +179,53 @@ def test_fold(backend) -> None:
     rows = backend.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     factor = backend.array([2.0, 10.0, 1.0])
     start = backend.array([100.0, 0.0])
-    got = _array.fold(
-        lambda s, row: row[1] * s + row[0], start, rows, factor
+
+    def step(state, row):
+        return (row[1] * state[0] + row[0],)
+
+    (last,), (each,) = _array.fold(step, (start,), rows, factor)
+    np.testing.assert_array_equal(backend.numpy(last), [2018.0, 30.0])
+    np.testing.assert_array_equal(
+        backend.numpy(each), [[201, 2], [2013, 24], [2018, 30]]
     )
-    np.testing.assert_array_equal(backend.numpy(got), [2018.0, 30.0])
+    (last,), (each,) = _array.fold(step, (start,), rows[:0], factor[:0])
+    np.testing.assert_array_equal(backend.numpy(last), [100.0, 0.0])
+    assert each.shape == (0, 2)
+
+
+def test_log_add(backend) -> None:
+    x = np.array([0.0, -1e30, 700.0, 800.0])
+    y = np.array([0.0, -1e30, 710.0, -1e30])
+    got = backend.numpy(_array.log_add(backend.array(x), backend.array(y)))
+    np.testing.assert_allclose(got, np.logaddexp(x, y), rtol=1e-15)
+
+
+def test_a_slope_that_is_given(differentiable) -> None:
+    """It is taken as it is; its own derivative is followed."""
+    x = differentiable.array(np.arange(12.0).reshape(2, 3, 2))
+    scale = differentiable.array(2.0)
+
+    def value(x, scale, power):
+        return (scale * x**power).sum(axis=(0, 2))
+
+    def both(x, scale, power):  # with a slope that is wrong on purpose
+        return value(x, scale, power), x**power
+
+    def loss(x):
+        return _array.with_slope(value, both, x, scale, 3).sum()
+
+    got = differentiable.gradient(loss, x)
+    np.testing.assert_array_equal(got, differentiable.numpy(x) ** 3)
+    if differentiable.name == "jax":
+        twice = jax.grad(lambda x: jax.grad(loss)(x).sum())(x)
+    else:
+        x.requires_grad_()
+        (slope,) = torch.autograd.grad(loss(x), x, create_graph=True)
+        (twice,) = torch.autograd.grad(slope.sum(), x)
+        x = x.detach()
+    np.testing.assert_array_equal(
+        differentiable.numpy(twice), 3 * differentiable.numpy(x) ** 2
+    )
 
 
 def test_what_is_made_for_a_tensor_lies_on_its_device() -> None:

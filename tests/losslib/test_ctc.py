@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.autograd import forward_ad
 
 from harness import (
     BY_DTYPE,
@@ -99,6 +100,83 @@ def test_every_alignment_one_by_one(backend, blank) -> None:
         if backend.name != "numpy":
             close(gradient[:t, i], slope, rtol=1e-12, atol=1e-15)
             same(gradient[t:, i], 0.0)
+
+
+@pytest.mark.parametrize("n_frames", range(1, 8))
+def test_every_target_of_four_labels_or_fewer(n_frames) -> None:
+    """All alignments of all targets over four classes and the blank, value and gradient."""
+    targets = [
+        y
+        for n in range(5)
+        for y in itertools.product(range(1, 5), repeat=n)
+    ]
+    place = {y: i for i, y in enumerate(targets)}
+    x = log_probs((n_frames, 5), seed=n_frames)
+    alignments = np.array(
+        list(itertools.product(range(5), repeat=n_frames))
+    )
+    target = np.array(
+        [
+            place[tuple(spelled(a, 0))] if len(spelled(a, 0)) < 5 else -1
+            for a in alignments.tolist()
+        ]
+    )
+    alignments, target = alignments[target >= 0], target[target >= 0]
+    p = np.exp(x[np.arange(n_frames), alignments].sum(axis=1))
+    total = np.bincount(target, p, len(targets))
+    parts = np.zeros((n_frames, len(targets), 5))
+    for t in range(n_frames):
+        np.add.at(parts[t], (target, alignments[:, t]), p)
+    possible = total > 0
+    slope = np.where(
+        possible[:, None], -parts / np.where(possible, total, 1)[:, None], 0
+    )
+
+    z = torch.tensor(
+        np.repeat(x[:, None], len(targets), 1), requires_grad=True
+    )
+    rows = torch.tensor([[*y, *[0] * (4 - len(y))] for y in targets])
+    lengths = torch.tensor([len(y) for y in targets])
+    loss = ctc_loss(
+        z, rows, (n_frames,) * len(targets), lengths, reduction="none"
+    )
+    loss.sum().backward()
+    with np.errstate(divide="ignore"):
+        close(loss.detach(), -np.log(total), rtol=1e-12)
+    close(z.grad, slope, rtol=1e-10, atol=1e-14)
+
+
+def test_no_frame_is_kept_for_the_gradient() -> None:
+    """What is stored for it are the arguments and one slope, however many frames there are."""
+
+    def stored(n_frames: int) -> int:
+        kept = []
+        x = torch.tensor(log_probs((n_frames, 2, 3))).requires_grad_()
+        with torch.autograd.graph.saved_tensors_hooks(
+            kept.append, lambda i: i
+        ):
+            ctc_loss(
+                x, torch.tensor([[1, 2], [2, 1]]), (n_frames,) * 2, (2, 2)
+            )
+        return len(kept)
+
+    assert stored(4) == stored(40) < 20
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_forward_derivatives() -> None:
+    x, rest = (
+        torch.tensor(log_probs((6, 3))),
+        (torch.tensor([1, 2]), (6,), (2,)),
+    )
+    dx = torch.tensor(log_probs((6, 3), seed=2))
+    z = x.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(ctc_loss(z, *rest), z)
+    with forward_ad.dual_level():
+        along = forward_ad.unpack_dual(
+            ctc_loss(forward_ad.make_dual(x, dx), *rest)
+        ).tangent
+    close(along, (slope * dx).sum())
 
 
 def log_probs(shape, seed=1):
