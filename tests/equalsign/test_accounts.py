@@ -46,7 +46,6 @@ def test_totals():
         "library": 1,
         "by_code": 1,
         "gradients": 2,
-        "gradients_from_tex": 1,
         "published": 5,
         "refuted": 1,
         "findings": 3,
@@ -67,7 +66,7 @@ def test_reach():
 
 
 def test_a_record_that_says_less_counts_less():
-    assert totals([record("gradient", 1)])["gradients_from_tex"] == 0
+    assert totals([record("derivation", 1)])["from_tex"] == 0
 
 
 def test_reach_names_every_place():

@@ -96,10 +96,10 @@ def totals(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     -------
     dict of int
         The ``derivations`` and their ``steps``; their ``lines`` with those that ran ``from_tex``,
-        ``by_code``, ``by_definition`` and in the ``library``; ``gradients``, and how many of them
-        ran from their TeX (``gradients_from_tex``); ``published`` numbers; ``refuted`` claims;
-        ``findings``, those tried elsewhere (``stressed``), the ``places`` where they held and the
-        settings (``axes``) along which; the ``points`` at which all but numbers was evaluated.
+        ``by_code``, ``by_definition`` and in the ``library``; ``gradients``; ``published`` numbers;
+        ``refuted`` claims; ``findings``, those tried elsewhere (``stressed``), the ``places`` where
+        they held and the settings (``axes``) along which; the ``points`` at which all but numbers
+        was evaluated.
 
     Examples
     --------
@@ -122,7 +122,6 @@ def totals(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         "lines": sum(lines.values()),
         **lines,
         "gradients": len(kinds["gradient"]),
-        "gradients_from_tex": add("gradient", "from_tex"),
         "published": sum(row["points"] for row in kinds["published"]),
         "refuted": len(kinds["refutes"]),
         "findings": len(tried),

@@ -15,7 +15,7 @@ from equalsign._base import (
     Point,
     about,
 )
-from equalsign._formula import Formula, check_names, from_package
+from equalsign._formula import Formula
 from equalsign._points import draw_points
 from equalsign._records import display_check, keep_record
 from equalsign._words import (
@@ -32,11 +32,10 @@ from equalsign.samplers import Sampler
 def gradient(
     statement: str,
     loss: Function,
-    derived: Function | str,
+    tex: str,
     /,
     *,
     wrt: str = "z",
-    tex: str | None = None,
     where: Sequence[str] = (),
     ranges: Sequence[str] = (),
     names: Mapping[str, str] | None = None,
@@ -54,16 +53,13 @@ def gradient(
         What is derived, in words.
     loss : callable
         The scalar loss, of float64 PyTorch tensors (integers come as 0-d int64 tensors).
-    derived : str or callable
-        The gradient as derived. As TeX it runs, and so does the derivative that it begins with, if
-        `where` defines the loss. As a function, of NumPy arrays, it calls neither PyTorch nor
-        `losslib`.
+    tex : str
+        The gradient as derived. It runs, and so does the derivative that it begins with, if `where`
+        defines the loss.
     wrt : str
         The name of the argument that the gradient is with respect to.
-    tex : str, optional
-        The formula that `derived` computes, where that is a function.
     where, ranges, names
-        As in :func:`derivation`, for TeX.
+        As in :func:`derivation`.
     label : str, optional
         The label of the equation, for ``{eq}``.
     words : str, optional
@@ -86,49 +82,27 @@ def gradient(
       where \ell=\|z\|^2
     ✓ equal to autograd and to central differences at 100 random points: n an integer from 1 to 5;
     z n real numbers (normal, sd 2); both sides to 25 digits at ten.
-    >>> gradient("A parabola", lambda z: (z**2).sum(), lambda z: 2 * z,
-    ...          tex=r"\nabla_z \|z\|^2 = 2z", z=reals(3))
-    A parabola
-        \nabla_z \|z\|^2 = 2z    ✓ autograd ✓ differences
-    ✓ equal to autograd and to central differences at 100 random points: z 3 real numbers
-    (normal, sd 2).
     """
     with about(statement):
         drawn = draw_points(samplers, points, edge, names)
         value = Formula("the loss", loss)
-        if isinstance(derived, str):
-            tex = derived
-            run = Run([Step("", tex)], drawn, where, ranges, value.names)
-            run.check()
-            expected = run.values()
-        else:
-            slope = Formula("the derived gradient", derived)
-            check_names([value, slope], drawn.names, drawn.names)
-            expected = [(point, slope.value(point)) for point, _ in drawn]
+        run = Run([Step("", tex)], drawn, where, ranges, value.names)
+        run.check()
         if wrt not in value.names:
             raise CheckFailed(
                 f"the loss does not take {wrt}, the argument to derive by"
             )
-        for point, array in expected:
-            _check_gradient(value, array, wrt, point)
-        if not isinstance(derived, str):
-            for package in ("torch", "losslib"):
-                if called := from_package(slope, package):
-                    raise CheckFailed(
-                        f"{slope.where} calls {called}; compute it from its formula"
-                    )
+        for point, expected in run.values():
+            _check_gradient(value, expected, wrt, point)
     record = keep_record(
         "gradient",
         statement,
         name=label,
         points=len(drawn),
-        lines=[{"relation": "=", "tex": tex, "reason": words or ""}]
-        if tex
-        else [],
+        lines=[{"relation": "=", "tex": tex, "reason": words or ""}],
         detail={
             "wrt": wrt,
             "samplers": drawn.detail(),
-            "from_tex": int(isinstance(derived, str)),
             "where": list(where),
             "ranges": list(ranges),
         },
@@ -136,12 +110,18 @@ def gradient(
     foot = f"✓ equal to autograd and to central differences {drawn.words()}"
     foot += "; both sides to 25 digits at ten." if where else "."
     beside = [*where, *ranges]
-    parts = [f"**{statement}**", *said(beside), f"<small>{foot}</small>"]
-    text = [statement, unmarked(foot)]
-    if tex:
-        marks = r"& \quad{\small \checkmark\ \text{autograd}\quad\checkmark\ \text{differences}}"
-        parts.insert(1, aligned([f"& {tex}", marks], label))
-        text.insert(1, f"    {tex}    ✓ autograd ✓ differences")
+    marks = r"& \quad{\small \checkmark\ \text{autograd}\quad\checkmark\ \text{differences}}"
+    parts = [
+        f"**{statement}**",
+        aligned([f"& {tex}", marks], label),
+        *said(beside),
+        f"<small>{foot}</small>",
+    ]
+    text = [
+        statement,
+        f"    {tex}    ✓ autograd ✓ differences",
+        unmarked(foot),
+    ]
     if beside:
         text.insert(-1, f"  where {', '.join(beside)}")
     if words:
