@@ -191,6 +191,24 @@ def test_a_digest_does_not_see_a_variable_of_the_same_name(monkeypatch):
     assert digest(loops) == before
 
 
+def test_a_digest_does_not_see_what_an_inner_function_closes_over(
+    monkeypatch,
+):
+    def outer(elsewhere):
+        def inner():
+            return elsewhere + SHIFT
+
+        return inner()
+
+    monkeypatch.setitem(globals(), "SHIFT", 1.0)
+    monkeypatch.setitem(globals(), "elsewhere", 7)
+    before = digest(outer)
+    monkeypatch.setitem(globals(), "elsewhere", 8)
+    assert digest(outer) == before
+    monkeypatch.setitem(globals(), "SHIFT", 2.0)
+    assert digest(outer) != before
+
+
 def test_a_digest_tells_functions_of_libraries_apart():
     special = pytest.importorskip("scipy.special")
 

@@ -42,6 +42,7 @@ OURS = ("losslib", "equalsign", "book")
 # Three rooms, one name; these rooms have no sisters.
 BACK_MATTER = {
     "differences",
+    "errata",
     "ledger",
     "checks",
     "benchmarks",

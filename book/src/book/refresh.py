@@ -171,15 +171,19 @@ def refresh(path: Path) -> bool:
     return True
 
 
+READERS = {"errata", "ledger"}
+"""Notebooks that read what the others have stored."""
+
+
 def named(names: list[str]) -> list[Path]:
-    """Return the named notebooks, or all; the ledger last, since it reads the others."""
+    """Return the named notebooks, or all; last those that read the others."""
     known = {path.stem: path for path in sorted(CHAPTERS.glob("*.ipynb"))}
     unknown = [name for name in names if name not in known]
     if unknown:
         sys.exit(
             f"no chapter named {', '.join(unknown)}; there are: {', '.join(known)}"
         )
-    return [known[n] for n in sorted(names or known, key="ledger".__eq__)]
+    return [known[n] for n in sorted(names or known, key=READERS.__contains__)]
 
 
 def main(names: list[str]) -> None:

@@ -102,7 +102,8 @@ def _outside(code: CodeType) -> set[str]:
     names = {*code.co_names, *code.co_freevars}
     for part in code.co_consts:
         if isinstance(part, CodeType):
-            names |= _outside(part)
+            # what an inner function closes over is a variable of this one, or among the names
+            names |= _outside(part) - {*part.co_freevars}
     return names
 
 
