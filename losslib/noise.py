@@ -170,9 +170,8 @@ def bootstrap_loss(
     .. math:: \ell = -\sum_k\bigl(\beta\,y_k+(1-\beta)\,m_k\bigr)\log\hat y_k, \qquad
               m=\hat y \;\text{(soft), or one-hot at}\; \arg\max_k z_k \;\text{(hard)}
 
-    The soft form is :math:`\beta` times cross-entropy and :math:`1-\beta` times the entropy of the
-    prediction. Its gradient goes through :math:`m` too: held constant, :math:`m=\hat y` would only
-    scale the gradient of cross-entropy by :math:`\beta`.
+    The soft form adds :math:`(1-\beta)\,H(\hat y)`, and its gradient goes through :math:`m` too:
+    held constant, :math:`m=\hat y` would only scale the gradient of cross-entropy by :math:`\beta`.
 
     Parameters
     ----------

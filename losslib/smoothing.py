@@ -1,7 +1,7 @@
 r"""Softer targets: label smoothing, and the penalty on confidence.
 
-Smoothing is cross-entropy to a mixed target. `cross_entropy` has it as ``label_smoothing``, and
-here are the target itself and the penalty that does the same from the other side.
+`cross_entropy` has smoothing as ``label_smoothing``; here is its target. The chapter *Label
+smoothing* derives both and reads this file.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def smooth_labels(
     See Also
     --------
     cross_entropy : takes the share as ``label_smoothing``.
-    confidence_penalty_loss : the same KL, the other way round.
+    confidence_penalty_loss : rewards doubt, without a target.
 
     Notes
     -----
