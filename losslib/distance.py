@@ -10,6 +10,7 @@ from losslib._array import (
     lift,
     matmul,
     namespace,
+    quiet,
     seen,
     spoiled,
     stop_gradient,
@@ -556,5 +557,6 @@ def _unequal(u: Array, v: Array) -> Array:
     if not all(floating):
         return cast(u != v, xp.asarray(0.0).dtype)
     # flat as a comparison, but autograd and nan pass through it
-    step = xp.ceil(xp.clip(xp.abs(u - v), 0.0, 1.0))
+    with quiet(u, invalid="ignore", over="ignore"):
+        step = xp.ceil(xp.clip(xp.abs(u - v), 0.0, 1.0))
     return cast(xp.where(u == v, 0.0, step), u.dtype)
