@@ -133,6 +133,33 @@ def check_vectors(**arrays: Array) -> None:
             )
 
 
+def check_rows(**arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays whose vectors do not fit the first's.
+
+    The last axis holds the coordinates, one at least and as many in all; the others broadcast.
+    """
+    (first, x), *rest = arrays.items()
+    check_vectors(**arrays)
+    if not x.shape[-1]:
+        raise ValueError(
+            f"{first} must have at least one coordinate, got shape {tuple(x.shape)}"
+        )
+    rows: tuple[int, ...] = tuple(x.shape[:-1])
+    for name, y in rest:
+        if y.shape[-1] != x.shape[-1]:
+            raise ValueError(
+                f"{name} must have {x.shape[-1]} coordinates on its last axis, as {first} of shape "
+                f"{tuple(x.shape)}, got shape {tuple(y.shape)}"
+            )
+        try:
+            rows = np.broadcast_shapes(rows, tuple(y.shape[:-1]))
+        except ValueError:
+            raise ValueError(
+                f"{name} must broadcast to the rows of {first}, shape {rows}, "
+                f"got shape {tuple(y.shape)}"
+            ) from None
+
+
 def check_unit_interval(*, slack: float = 0.0, **arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays with a value outside [0, 1 + slack]."""
     for name, x in arrays.items():
@@ -175,6 +202,16 @@ def at_least_zero(x: Array, name: str) -> Array:
     """Return `x`, none of whose values is negative: else raise, or nan where they are hidden."""
     check_not_negative(**{name: x})
     return x if concrete(x) else spoiled(x, x < 0)
+
+
+def above_zero(x: Array, name: str) -> Array:
+    """Return `x`, all of whose values are above 0: else raise, or nan where they are hidden."""
+    wrong = ~(x > 0)
+    if seen(wrong):
+        raise ValueError(
+            f"{name} must be above 0, got {first_where(x, wrong)}"
+        )
+    return x if concrete(x) else spoiled(x, wrong)
 
 
 def is_number(value: object) -> TypeGuard[float]:

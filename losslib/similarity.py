@@ -2,21 +2,9 @@ r"""Losses of pairs and triplets: what belongs together lies close, what does no
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from losslib._array import (
-    Array,
-    absolute,
-    concrete,
-    library,
-    namespace,
-    quiet,
-    relu,
-    remade,
-    seen,
-    stop_gradient,
-)
+from losslib._array import Array, library, namespace, relu, remade
 from losslib._checks import (
     check_flag,
     check_number,
@@ -25,10 +13,8 @@ from losslib._checks import (
     check_vectors,
     elements,
 )
+from losslib._vectors import cosines, norm
 from losslib.objective import Reduction, reduce
-
-_USUAL = (1e-30, 1e30)
-"""Between these, a sum of powers has lost nothing to overflow or underflow, in any dtype."""
 
 
 def hinge_embedding_loss(
@@ -171,15 +157,8 @@ def cosine_embedding_loss(
     check_number(margin=margin)
     u, v, y = _vector_pairs(input1, input2, target)
     xp = library(u)
-    u, square_u, _ = _tamed(u, 2)
-    v, square_v, _ = _tamed(v, 2)
-    nothing = (square_u == 0) | (square_v == 0)
-    length_u = xp.sqrt(xp.where(nothing, 1.0, square_u))
-    length_v = xp.sqrt(xp.where(nothing, 1.0, square_v))
-    gap = xp.expand_dims(length_v / length_u, axis=-1) * u - v
-    one_less = xp.sum(gap * gap, axis=-1) / (2 * length_v * length_v)
-    cosine = xp.sum(u * v, axis=-1) / (length_u * length_v)
-    together = xp.where(y == 1, xp.where(nothing, 1.0, one_less), 0.0)
+    one_less, cosine = cosines(u, v)
+    together = xp.where(y == 1, one_less, 0.0)
     apart = xp.where(y == -1, relu(cosine - margin), 0.0)
     return reduce(together + apart, reduction, like=input1)
 
@@ -257,7 +236,7 @@ def triplet_margin_loss(
     check_number(eps=eps)
 
     def distance(u: Array, v: Array) -> Array:
-        return _norm(u - v + eps, p)
+        return norm(u - v + eps, p)
 
     return triplet_margin_with_distance_loss(
         anchor,
@@ -333,7 +312,7 @@ def triplet_margin_with_distance_loss(
     """
     check_option(margin=margin)
     check_flag(swap=swap)
-    distance = distance_function or (lambda u, v: _norm(u - v + 1e-6, 2.0))
+    distance = distance_function or (lambda u, v: norm(u - v + 1e-6, 2.0))
     if not callable(distance):
         raise TypeError(
             f"distance_function must be callable, got {distance!r}"
@@ -367,46 +346,3 @@ def _vector_pairs(
             f"{tuple(target.shape)} and {tuple(u.shape)}"
         )
     return u, v, target
-
-
-def _norm(x: Array, p: float) -> Array:
-    """Return the p-norm along the last axis; where a size is 0, it has no slope."""
-    xp = library(x)
-    if p == 1:
-        return xp.sum(absolute(x), axis=-1)
-    if math.isinf(p):
-        return xp.max(absolute(x), axis=-1)
-    _, total, scale = _tamed(x, p)
-    nothing = total == 0
-    root = xp.where(nothing, 1.0, total) ** (1 / p)
-    return scale * xp.where(nothing, 0.0, root)
-
-
-def _tamed(x: Array, p: float) -> tuple[Array, Array, Array | float]:
-    """Return x over a scale, its sum of sizes to the power p along the last axis, and the scale.
-
-    The scale is 1 where all those sums are usual numbers, else the largest size of each vector: no
-    power overflows then, nor do all of them vanish.
-    """
-    xp = library(x)
-    total = _power_sum(x, p)
-    usual = (total > _USUAL[0]) & (total < _USUAL[1])
-    if concrete(usual) and not seen(~usual):
-        return x, total, 1.0
-    top = stop_gradient(xp.max(xp.abs(x), axis=-1))
-    top = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
-    x = x / xp.expand_dims(top, axis=-1)
-    return x, _power_sum(x, p), top
-
-
-def _power_sum(x: Array, p: float) -> Array:
-    """Return the sum of |x|^p along the last axis; infinity where it overflows."""
-    xp = library(x)
-    if p == 2:
-        with quiet(x, over="ignore"):
-            return xp.sum(x * x, axis=-1)
-    size = absolute(x)
-    none = size == 0
-    with quiet(x, over="ignore"):
-        power = xp.where(none, 1.0, size) ** p
-        return xp.sum(xp.where(none, 0.0, power), axis=-1)

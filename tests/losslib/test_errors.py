@@ -170,6 +170,8 @@ def test_shapes_that_do_not_match(backend, name, argument) -> None:
     if argument == loss.first:
         return
     for bad in (good[..., :-1], good[None, None]):
+        if loss.form.broadcasts and bad.ndim > good.ndim:
+            continue
         named = BLAMED.get((name, argument), argument)
         message = refused(
             backend,

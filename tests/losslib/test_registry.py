@@ -258,3 +258,40 @@ def test_proper_or_not(name) -> None:
     assert entry.proper, (
         "claimed not proper; for 40 truths the true scores were best"
     )
+
+
+def broken_axiom(entry: Entry, seed: int) -> str:
+    """Say which axiom of a metric three vectors break, or nothing."""
+    size = SIZES[seed % len(SIZES)]
+    drawn = one_sample(entry, seed, size)
+    a, b = (drawn.pop(key) for key in list(drawn)[:2])
+    c = one_sample(entry, seed + 10_000, size)[entry.first]
+
+    def apart(x, y) -> float:
+        return entry.ours(x, y, **drawn).item()
+
+    slack = 1 + 1e-12
+    if apart(a, a) or (apart(a, b) == 0 and np.any(a != b)):
+        return "0 between a vector and itself alone"
+    if abs(apart(a, b) - apart(b, a)) > 1e-12 * apart(a, b):
+        return "symmetry"
+    if apart(a, c) > (apart(a, b) + apart(b, c)) * slack:
+        return "the triangle inequality"
+    return ""
+
+
+@pytest.mark.parametrize("name", by_entry(lambda e: e.metric is not None))
+def test_metric_or_not(name) -> None:
+    """The axioms hold for random triples; or some triple breaks the triangle inequality."""
+    entry = TABLE[name]
+    found = {broken_axiom(entry, seed) for seed in range(DRAWS)} - {""}
+    if entry.metric:
+        assert not found, f"claimed a metric, but {found} fails"
+    else:
+        assert found == {"the triangle inequality"}, found
+
+
+def test_what_is_a_distance_says_so() -> None:
+    distances = {name for name in TABLE if name.endswith("_distance")}
+    claimed = {name for name, e in TABLE.items() if e.metric is not None}
+    assert distances <= claimed

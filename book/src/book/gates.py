@@ -49,7 +49,14 @@ BACK_MATTER = {
     "notation",
     "bibliography",
 }
-FLOORS = {"__init__", "_array", "_checks", "_chunks", "_classes"}
+FLOORS = {
+    "__init__",
+    "_array",
+    "_checks",
+    "_chunks",
+    "_classes",
+    "_vectors",
+}
 OTHER_TESTS = {
     "array", "checks", "classes", "docstrings", "elementwise", "errors", "everywhere", "extremes",
     "peers", "registry",

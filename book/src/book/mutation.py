@@ -38,6 +38,7 @@ TESTS = {
     "_array": ["array", "multiclass", "binary", "margin", "vocabulary"],
     "_checks": ["checks", "multiclass", "binary", "margin", "vocabulary"],
     "_classes": ["classes", "multiclass", "focal", "vocabulary"],
+    "_vectors": ["distance", "similarity"],
     "objective": ["objective", "regression", "multiclass"],
 }
 CONFIG = """

@@ -183,7 +183,9 @@ def named(names: list[str]) -> list[Path]:
         sys.exit(
             f"no chapter named {', '.join(unknown)}; there are: {', '.join(known)}"
         )
-    return [known[n] for n in sorted(names or known, key=READERS.__contains__)]
+    return [
+        known[n] for n in sorted(names or known, key=READERS.__contains__)
+    ]
 
 
 def main(names: list[str]) -> None:

@@ -66,6 +66,14 @@ def _label_lists(
     return np.where(np.arange(n) == end, -1, rows)
 
 
+def _precisions(
+    rng: np.random.Generator, shape: Shape, n: int, size: float
+) -> np.ndarray:
+    """Return positive definite matrices."""
+    root = rng.normal(size=shape)
+    return root @ np.swapaxes(root, -2, -1) + 0.1 * np.eye(shape[-1])
+
+
 REALS = Domain(
     "real numbers",
     lambda rng, shape, n, size: size * rng.normal(size=shape),
@@ -146,6 +154,13 @@ LABEL = Domain(
     dtype=CLASSES,
 )
 LABEL_LISTS = Domain("lists of classes", _label_lists, dtype=CLASSES)
+SYMBOLS = Domain(
+    "three symbols",
+    lambda rng, shape, n, size: 1.0 * rng.integers(3, size=shape),
+    (0.0, 1.0, 1e30),
+    REAL,
+)
+PRECISIONS = Domain("inverse covariances", _precisions)
 
 # --- The shape of an argument -----------------------------------------------------------------
 
@@ -176,6 +191,11 @@ def last(shape: Shape) -> Shape:
     return shape[-1:]
 
 
+def square(shape: Shape) -> Shape:
+    """Return the last axis twice."""
+    return shape[-1:] * 2
+
+
 @dataclass(frozen=True)
 class Argument:
     """An array: what it may hold, its shape by that of the first, and its axis of samples."""
@@ -194,6 +214,7 @@ class Form:
     shapes: tuple[Shape, ...] = ((4, 3), (2, 3, 2), (3,), (0, 3))
     refused: tuple[Shape, ...] = ()  # shapes with too few or too many axes
     inner: int = 1  # the axes of one sample of the first argument; 0: one loss per element
+    broadcasts: bool = False  # whether the axes before the last do
     n: Callable[[Shape], int] = lambda shape: (
         shape[class_axis(shape)] if shape else 1
     )
@@ -274,6 +295,18 @@ OF_PAIRS = Form(
     ((4, 3), (3,), (0, 3)),
     ((), (4, 3, 2)),
 )
+
+
+def _vectors(of: Domain = REALS, **more: Argument) -> Form:
+    return Form(
+        {"u": Argument(of), "v": Argument(of), **more},
+        ((4, 3), (2, 4, 3), (3,), (0, 3)),
+        ((),),
+        n=lambda shape: shape[-1],
+        broadcasts=True,
+    )
+
+
 OF_LAYERS = Form(  # shape (N, F): five classes
     {
         "input": Argument(REALS),
@@ -362,6 +395,9 @@ class Entry:
         Whether the expected loss is least at those scores alone; None where there are none.
     torch : str
         Its counterpart in PyTorch, if it has one.
+    metric : bool
+        Whether it is a metric of its first two arguments: symmetric, 0 between a vector and itself
+        alone, and no detour is shorter. None where it is no distance.
     """
 
     name: str
@@ -378,6 +414,7 @@ class Entry:
     scores: Callable[[np.ndarray], np.ndarray] | None = None
     proper: bool | None = None
     torch: str = ""
+    metric: bool | None = None
 
     @property
     def ours(self) -> Callable[..., Any]:
@@ -673,6 +710,26 @@ def _poisson(
     if full and y > 1:
         loss += y * log(y) - y + log(2 * pi * y) / 2
     return loss
+
+
+def _apart(u: Any, v: Any, p: float = 2.0) -> Any:
+    return _norm([x - y for x, y in zip(u, v, strict=True)], p)
+
+
+def _scaled(u: Any, v: Any, variance: Any) -> Any:
+    gap = zip(u, v, variance, strict=True)
+    return fsum((x - y) ** 2 / s for x, y, s in gap) ** mpf("0.5")
+
+
+def _mahalanobis(u: Any, v: Any, precision: Any) -> Any:
+    gap = [x - y for x, y in zip(u, v, strict=True)]
+    return _dot(gap, [_dot(row, gap) for row in precision]) ** mpf("0.5")
+
+
+def _pearson(u: Any, v: Any) -> Any:
+    centred = [[x - fsum(w) / len(w) for x in w] for w in (u, v)]
+    flat = any(min(w) == max(w) for w in (u, v))
+    return mpf(1) if flat else 1 - _cosine(*centred)
 
 
 def _cosine(x: Any, y: Any) -> Any:
@@ -1427,6 +1484,96 @@ ENTRIES = [
         exact=_independent,
         slack=4e-16,
         bounds=("0", "log(2)"),
+    ),
+    # Distances
+    *(
+        Entry(
+            name,
+            _vectors(),
+            "measure",
+            options=options,
+            exact=exact,
+            bad=bad,
+            convex=("u", "v"),
+            lipschitz=lipschitz,
+            metric=True,
+        )
+        for name, exact, options, bad, lipschitz in (
+            ("euclidean_distance", _apart, (), (), "sqrt(n)"),
+            ("manhattan_distance", partial(_apart, p=1), (), (), "n"),
+            ("chebyshev_distance", partial(_apart, p=np.inf), (), (), "1"),
+            (
+                "minkowski_distance",
+                _apart,
+                ({"p": 0.5}, {"p": 1}, {"p": 3.5}, {"p": np.inf}),
+                (
+                    ({"p": 0}, "p must be above 0, got 0"),
+                    ({"p": np.nan}, "p must be above 0, got nan"),
+                ),
+                "sqrt(n)",
+            ),
+        )
+    ),
+    Entry(
+        "standardized_euclidean_distance",
+        _vectors(variance=Argument(POSITIVE, last, None)),
+        "measure",
+        exact=_scaled,
+        bad=(
+            (
+                {"variance": np.array([1.0, 0.0, 2.0])},
+                r"variance must be above 0, got 0.0 at position \(1,\)",
+            ),
+        ),
+        convex=("u", "v"),
+        metric=True,
+    ),
+    Entry(
+        "mahalanobis_distance",
+        _vectors(precision=Argument(PRECISIONS, square, None)),
+        "measure",
+        exact=_mahalanobis,
+        bad=(
+            (
+                {"precision": -np.eye(3)},
+                "precision must be positive semidefinite, got the squared distance -.*",
+            ),
+            (
+                {"precision": np.ones(3)},
+                r"precision must hold a matrix \(3, 3\).*got shape \(3,\)",
+            ),
+        ),
+        convex=("u", "v"),
+        metric=True,
+    ),
+    Entry(
+        "cosine_distance",
+        _vectors(),
+        "measure",
+        exact=lambda u, v: 1 - _cosine(u, v),
+        bounds=("0", "2"),
+        lipschitz="oo",
+        metric=False,
+    ),
+    Entry(
+        "pearson_distance",
+        _vectors(),
+        "measure",
+        exact=_pearson,
+        slack=1e-15,
+        bounds=("0", "2"),
+        lipschitz="oo",
+        metric=False,
+    ),
+    Entry(
+        "hamming_distance",
+        _vectors(SYMBOLS),
+        "measure",
+        exact=lambda u, v: (
+            fsum(x != y for x, y in zip(u, v, strict=True)) / mpf(len(u))
+        ),
+        bounds=("0", "1"),
+        metric=True,
     ),
     # What becomes of the losses of the samples, and what goes into a loss
     Entry(
