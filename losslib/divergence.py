@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Literal, TypeAlias, get_args
 
 from losslib._array import (
@@ -592,7 +593,7 @@ def f_divergence(
     generator : str or callable
         :math:`f`, by name:
 
-        =====================  ==========================================================
+        =====================  ==================================================================
         "kl"                   :math:`u\log u-u+1`
         "reverse_kl"           :math:`-\log u+u-1`, the KL of :math:`Q` from :math:`P`
         "jensen_shannon"       :math:`\tfrac12u\log u-\tfrac12(u+1)\log\tfrac{u+1}2`
@@ -600,7 +601,7 @@ def f_divergence(
         "total_variation"      :math:`\tfrac12|u-1|`
         "chi_squared"          :math:`(u-1)^2`, Pearson's
         "neyman_chi_squared"   :math:`(u-1)^2/u`
-        =====================  ==========================================================
+        =====================  ==================================================================
 
         or a function of an array :math:`u\ge0`, in the operations of its library, that returns
         :math:`f(u)` of each element; at 0 it must give the limit.
@@ -624,8 +625,8 @@ def f_divergence(
 
     See Also
     --------
-    kl_divergence, jensen_shannon_divergence, hellinger_distance : some of them, with more options.
-    total_variation_distance, chi_squared_divergence : others.
+    kl_divergence, chi_squared_divergence, jensen_shannon_divergence : some by their names.
+    hellinger_distance, total_variation_distance : the root of one, and another one.
 
     Notes
     -----
@@ -653,19 +654,7 @@ def f_divergence(
     Ali and Silvey (1966), A general class of coefficients of divergence of one distribution from
     another. https://doi.org/10.1111/j.2517-6161.1966.tb00626.x
     """
-    if isinstance(generator, str):
-        if generator not in GENERATORS:
-            raise ValueError(
-                f"generator must be one of {', '.join(map(repr, GENERATORS))}, or a function, "
-                f"got {generator!r}"
-            )
-        return cast(_total(GENERATORS[generator], p, q, axis), p.dtype)
-    if not callable(generator):
-        raise TypeError(
-            f"generator must be a name or a function, got {type(generator).__name__}"
-        )
-    terms = _terms(generator, *_distributions(axis, p=p, q=q))
-    return cast(library(p).sum(terms, axis=axis), p.dtype)
+    return cast(_total(_terms_of(generator), p, q, axis), p.dtype)
 
 
 def _total(
@@ -715,6 +704,22 @@ GENERATORS: Mapping[str, Callable[[Array, Array], Array]] = {
     "neyman_chi_squared": lambda p, q: _chi_squared(q, p),
 }
 """The terms q·f(p/q) of each outcome, by the name of f."""
+
+
+def _terms_of(generator: Generator) -> Callable[[Array, Array], Array]:
+    """Return the function that gives q·f(p/q) of each outcome, f by its name or as a function."""
+    if isinstance(generator, str):
+        if generator not in GENERATORS:
+            raise ValueError(
+                f"generator must be one of {', '.join(map(repr, GENERATORS))}, or a function, "
+                f"got {generator!r}"
+            )
+        return GENERATORS[generator]
+    if not callable(generator):
+        raise TypeError(
+            f"generator must be a name or a function, got {type(generator).__name__}"
+        )
+    return partial(_terms, generator)
 
 
 def _terms(
