@@ -593,15 +593,15 @@ def f_divergence(
     generator : str or callable
         :math:`f`, by name:
 
-        =====================  ==================================================================
-        "kl"                   :math:`u\log u-u+1`
-        "reverse_kl"           :math:`-\log u+u-1`, the KL of :math:`Q` from :math:`P`
-        "jensen_shannon"       :math:`\tfrac12u\log u-\tfrac12(u+1)\log\tfrac{u+1}2`
-        "squared_hellinger"    :math:`\tfrac12(\sqrt u-1)^2`
-        "total_variation"      :math:`\tfrac12|u-1|`
-        "chi_squared"          :math:`(u-1)^2`, Pearson's
-        "neyman_chi_squared"   :math:`(u-1)^2/u`
-        =====================  ==================================================================
+        =========================  ==============================================================
+        "kl"                       :math:`u\log u-u+1`
+        "reverse_kl"               :math:`-\log u+u-1`, the KL of :math:`Q` from :math:`P`
+        "jensen_shannon"           :math:`\tfrac12u\log u-\tfrac12(u+1)\log\tfrac{u+1}2`
+        "squared_hellinger"        :math:`\tfrac12(\sqrt u-1)^2`
+        "total_variation"          :math:`\tfrac12|u-1|`
+        "chi_squared"              :math:`(u-1)^2`, Pearson's
+        "neyman_chi_squared"       :math:`(u-1)^2/u`
+        =========================  ==============================================================
 
         or a function of an array :math:`u\ge0`, in the operations of its library, that returns
         :math:`f(u)` of each element; at 0 it must give the limit.
@@ -626,7 +626,8 @@ def f_divergence(
     See Also
     --------
     kl_divergence, chi_squared_divergence, jensen_shannon_divergence : some by their names.
-    hellinger_distance, total_variation_distance : the root of one, and another one.
+    hellinger_distance : the root of one.
+    total_variation_distance : another one.
 
     Notes
     -----
