@@ -16,7 +16,19 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
-from mpmath import acos, cos, exp, expm1, fsum, log, log1p, mpf, pi, workdps
+from mpmath import (
+    acos,
+    cos,
+    exp,
+    expm1,
+    fsum,
+    log,
+    log1p,
+    mpf,
+    pi,
+    sqrt,
+    workdps,
+)
 
 Kind = Literal["loss", "penalty", "link", "measure", "reduction", "weight"]
 Shape = tuple[int, ...]
@@ -617,6 +629,46 @@ def _kl(p: Any, q: Any) -> Any:
     return fsum(
         _xlogy(x, x) - _xlogy(x, y) for x, y in zip(p, q, strict=True)
     )
+
+
+def _mixed(p: Any, q: Any) -> Any:
+    m = [(x + y) / 2 for x, y in zip(p, q, strict=True)]
+    return (_kl(p, m) + _kl(q, m)) / 2
+
+
+def _apart(p: Any, q: Any) -> Any:
+    """Half the squared distance of the roots."""
+    return (
+        fsum((sqrt(x) - sqrt(y)) ** 2 for x, y in zip(p, q, strict=True))
+        / 2
+    )
+
+
+def _renyi(p: Any, q: Any, order: float = 2.0) -> Any:
+    if order == 1:
+        return _kl(p, q)
+    if order == np.inf:
+        return log(max(x / y for x, y in zip(p, q, strict=True)))
+    a = mpf(order)
+    mass = fsum(x**a * y ** (1 - a) for x, y in zip(p, q, strict=True))
+    return log(mass) / (a - 1)
+
+
+def _generated(p: Any, q: Any, generator: str = "kl") -> Any:
+    def f(u: Any) -> Any:
+        return {
+            "kl": lambda: u * log(u),
+            "reverse_kl": lambda: -log(u),
+            "jensen_shannon": lambda: (
+                (u * log(u) - (u + 1) * log((u + 1) / 2)) / 2
+            ),
+            "squared_hellinger": lambda: (sqrt(u) - 1) ** 2 / 2,
+            "total_variation": lambda: abs(u - 1) / 2,
+            "chi_squared": lambda: (u - 1) ** 2,
+            "neyman_chi_squared": lambda: (u - 1) ** 2 / u,
+        }[generator]()
+
+    return fsum(y * f(x / y) for x, y in zip(p, q, strict=True))
 
 
 def _smoothed(z: Any, t: int, label_smoothing: float = 0) -> Any:
@@ -1463,6 +1515,98 @@ ENTRIES = [
             ),
             ("kl_divergence", _kl, ("p", "q")),
         )
+    ),
+    *(
+        Entry(
+            name,
+            Form(
+                {"p": Argument(DISTRIBUTIONS), "q": Argument(DISTRIBUTIONS)},
+                ((4, 3), (3,)),
+            ),
+            "measure",
+            exact=exact,
+            convex=convex,
+            bounds=("0", most),
+            slack=4e-16 if name == "bhattacharyya_distance" else 0.0,
+        )
+        for name, exact, convex, most in (
+            ("jensen_shannon_divergence", _mixed, ("p", "q"), "log(2)"),
+            (
+                "jensen_shannon_distance",
+                lambda p, q: sqrt(_mixed(p, q)),
+                (),
+                "sqrt(log(2))",
+            ),
+            (
+                "hellinger_distance",
+                lambda p, q: sqrt(_apart(p, q)),
+                (),
+                "1",
+            ),
+            (
+                "bhattacharyya_distance",
+                lambda p, q: -log(
+                    fsum(sqrt(x * y) for x, y in zip(p, q, strict=True))
+                ),
+                ("p", "q"),
+                "oo",
+            ),
+            (
+                "total_variation_distance",
+                lambda p, q: (
+                    fsum(abs(x - y) for x, y in zip(p, q, strict=True)) / 2
+                ),
+                ("p", "q"),
+                "1",
+            ),
+            (
+                "chi_squared_divergence",
+                lambda p, q: _generated(p, q, "chi_squared"),
+                ("p", "q"),
+                "oo",
+            ),
+        )
+    ),
+    Entry(
+        "renyi_divergence",
+        Form(
+            {"p": Argument(DISTRIBUTIONS), "q": Argument(DISTRIBUTIONS)},
+            ((4, 3), (3,)),
+        ),
+        "measure",
+        options=(
+            {"order": 0.5},
+            {"order": 1},
+            {"order": 30.0},
+            {"order": np.inf},
+        ),
+        exact=_renyi,
+        slack=4e-16,  # of sums that are rounded
+        bad=(
+            ({"order": -1.0}, "order must be a number of at least 0.*-1.0"),
+        ),
+        convex=("q",),
+    ),
+    Entry(
+        "f_divergence",
+        Form(
+            {"p": Argument(DISTRIBUTIONS), "q": Argument(DISTRIBUTIONS)},
+            ((4, 3), (3,)),
+        ),
+        "measure",
+        options=tuple(
+            {"generator": name}
+            for name in (
+                "reverse_kl",
+                "jensen_shannon",
+                "squared_hellinger",
+                "total_variation",
+                "chi_squared",
+                "neyman_chi_squared",
+            )
+        ),
+        exact=_generated,
+        convex=("p", "q"),
     ),
     Entry(
         "mutual_information",
