@@ -15,7 +15,13 @@ from losslib.binary import (
     binary_cross_entropy_with_logits,
     soft_margin_loss,
 )
-from losslib.counts import poisson_nll_loss
+from losslib.counts import (
+    gamma_deviance,
+    negative_binomial_nll_loss,
+    poisson_deviance,
+    poisson_nll_loss,
+    tweedie_deviance,
+)
 from losslib.ctc import ctc_loss
 from losslib.divergence import kl_div
 from losslib.focal import (
@@ -98,6 +104,7 @@ __all__ = [
     "entropy",
     "exponential_loss",
     "focal_loss",
+    "gamma_deviance",
     "gaussian_nll_loss",
     "generalized_cross_entropy",
     "hinge_embedding_loss",
@@ -122,7 +129,9 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "mutual_information",
+    "negative_binomial_nll_loss",
     "nll_loss",
+    "poisson_deviance",
     "poisson_nll_loss",
     "poly_loss",
     "reduce",
@@ -138,5 +147,6 @@ __all__ = [
     "symmetric_cross_entropy",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "tweedie_deviance",
     "zero_one_loss",
 ]

@@ -141,6 +141,28 @@ def xlogy(x: Array, y: Array) -> Array:
     return xp.where(absent, 0.0, x * log(xp.where(absent, 1.0, y)))
 
 
+def log_gamma(x: Array) -> Array:
+    r"""Return :math:`\log\Gamma(x)` for `x` of at least 0; infinite at 0."""
+    if hasattr(x, "detach"):
+        return x.lgamma()
+    jax = sys.modules.get("jax")
+    if jax and isinstance(x, jax.Array):
+        from jax.scipy.special import gammaln
+
+        return gammaln(x)
+    return np.asarray(np.frompyfunc(_log_gamma, 1, 1)(x), dtype=x.dtype)
+
+
+def _log_gamma(x: float) -> float:
+    return (
+        math.lgamma(x)
+        if 0 < x < 1e305
+        else math.nan
+        if x != x
+        else math.inf
+    )
+
+
 def times(share: Array, x: Array) -> Array:
     """Return share · x, and 0 wherever `share` is 0 and `x` is minus infinity."""
     xp = library(x)
