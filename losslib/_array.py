@@ -150,7 +150,8 @@ def log_gamma(x: Array) -> Array:
         from jax.scipy.special import gammaln
 
         return gammaln(x)
-    return np.asarray(np.frompyfunc(_log_gamma, 1, 1)(x), dtype=x.dtype)
+    with quiet(x, invalid="ignore"):
+        return np.asarray(np.frompyfunc(_log_gamma, 1, 1)(x), dtype=x.dtype)
 
 
 def _log_gamma(x: float) -> float:
