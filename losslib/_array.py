@@ -150,18 +150,14 @@ def log_gamma(x: Array) -> Array:
         from jax.scipy.special import gammaln
 
         return gammaln(x)
-    with quiet(x, invalid="ignore"):
-        return np.asarray(np.frompyfunc(_log_gamma, 1, 1)(x), dtype=x.dtype)
+    wide = np.asarray(x, dtype=np.float64)
+    inside = (wide > 0) & (wide < 1e305)  # beyond, it is more than there is
+    found = _LOG_GAMMA(np.where(inside, wide, 1.0))
+    outside = np.where(wide >= 0, math.inf, math.nan)
+    return np.where(inside, found, outside).astype(x.dtype)
 
 
-def _log_gamma(x: float) -> float:
-    return (
-        math.lgamma(x)
-        if 0 < x < 1e305
-        else math.nan
-        if x != x
-        else math.inf
-    )
+_LOG_GAMMA = np.frompyfunc(math.lgamma, 1, 1)
 
 
 def times(share: Array, x: Array) -> Array:

@@ -313,10 +313,10 @@ def tweedie_deviance(
     power: float = 0.0,
     reduction: Reduction = "mean",
 ) -> Array:
-    r"""Tweedie deviance: noise whose variance is the mean to the power :math:`p`.
+    r"""Tweedie deviance: noise whose variance is the mean to the power :math:`\nu`.
 
-    .. math:: d = 2\Bigl(\frac{\max(y,0)^{2-p}}{(1-p)(2-p)}-\frac{y\,\mu^{1-p}}{1-p}
-              +\frac{\mu^{2-p}}{2-p}\Bigr) = 2\int_\mu^y\frac{y-t}{t^p}\,dt.
+    .. math:: d = 2\Bigl(\frac{\max(y,0)^{2-\nu}}{(1-\nu)(2-\nu)}-\frac{y\,\mu^{1-\nu}}{1-\nu}
+              +\frac{\mu^{2-\nu}}{2-\nu}\Bigr) = 2\int_\mu^y\frac{y-t}{t^\nu}\,dt.
 
     Parameters
     ----------
@@ -326,7 +326,7 @@ def tweedie_deviance(
         Numbers :math:`y`, any real dtype: of at least 0 for a power from 1, above 0 for a power
         from 2.
     power : float
-        :math:`p`, at most 0 or at least 1. At 0 this is the squared error, at 1 the Poisson
+        :math:`\nu`, at most 0 or at least 1. At 0 this is the squared error, at 1 the Poisson
         deviance, at 2 the gamma deviance, at 3 that of the inverse Gaussian distribution.
     reduction : {"none", "mean", "sum"}
         What to return.
@@ -355,7 +355,7 @@ def tweedie_deviance(
     Between 1 and 2 it suits a total of a random number of amounts, which is 0 if there are none.
     It is convex in the mean at the powers 0 and 1 alone.
 
-    Gradient: :math:`\frac{2(\mu-y)}{\mu^p}`.
+    Gradient: :math:`\frac{2(\mu-y)}{\mu^\nu}`.
 
     Examples
     --------
