@@ -15,7 +15,13 @@ from losslib.binary import (
     binary_cross_entropy_with_logits,
     soft_margin_loss,
 )
-from losslib.counts import poisson_nll_loss
+from losslib.counts import (
+    gamma_deviance,
+    negative_binomial_nll_loss,
+    poisson_deviance,
+    poisson_nll_loss,
+    tweedie_deviance,
+)
 from losslib.ctc import ctc_loss
 from losslib.distance import (
     chebyshev_distance,
@@ -126,6 +132,7 @@ __all__ = [
     "exponential_loss",
     "f_divergence",
     "focal_loss",
+    "gamma_deviance",
     "gaussian_nll_loss",
     "generalized_cross_entropy",
     "hamming_distance",
@@ -157,8 +164,10 @@ __all__ = [
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "mutual_information",
+    "negative_binomial_nll_loss",
     "nll_loss",
     "pearson_distance",
+    "poisson_deviance",
     "poisson_nll_loss",
     "poly_loss",
     "reduce",
@@ -177,5 +186,6 @@ __all__ = [
     "total_variation_distance",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "tweedie_deviance",
     "zero_one_loss",
 ]

@@ -142,6 +142,25 @@ def xlogy(x: Array, y: Array) -> Array:
     return xp.where(absent, 0.0, x * log(xp.where(absent, 1.0, y)))
 
 
+def log_gamma(x: Array) -> Array:
+    r"""Return :math:`\log\Gamma(x)` for `x` of at least 0; infinite at 0."""
+    if hasattr(x, "detach"):
+        return x.lgamma()
+    jax = sys.modules.get("jax")
+    if jax and isinstance(x, jax.Array):
+        from jax.scipy.special import gammaln
+
+        return gammaln(x)
+    wide = np.asarray(x, dtype=np.float64)
+    inside = (wide > 0) & (wide < 1e305)  # beyond, it is more than there is
+    found = _LOG_GAMMA(np.where(inside, wide, 1.0))
+    outside = np.where(wide >= 0, math.inf, math.nan)
+    return np.where(inside, found, outside).astype(x.dtype)
+
+
+_LOG_GAMMA = np.frompyfunc(math.lgamma, 1, 1)
+
+
 def times(share: Array, x: Array) -> Array:
     """Return share · x, and 0 wherever `share` is 0 and `x` is minus infinity."""
     xp = library(x)

@@ -27,6 +27,8 @@ from losslib._array import (
 
 OPTIONAL = ("weight", "pos_weight", "mask")
 """The arguments of a loss of one element each that may be None."""
+OR_NUMBER = ("pos_weight", "dispersion")
+"""Those for which a number may stand."""
 
 
 def elements(
@@ -39,7 +41,8 @@ def elements(
 
     All are of one library. Those named in `labels` have any real dtype, a `mask` has bool, the
     others are real floating. A mask and those named in `broadcast` broadcast to the shape of the
-    first, the others have that shape. An optional one may be None, and `pos_weight` a number.
+    first, the others have that shape. An optional one may be None; `pos_weight` and `dispersion`
+    may be numbers.
 
     Returns
     -------
@@ -57,9 +60,10 @@ def elements(
     namespace(**{first: like})
     check_floating(**{first: like})
     like = lift(like)
-    pos_weight = given.get("pos_weight")
-    if is_number(pos_weight):
-        given["pos_weight"] = number(pos_weight, like)
+    for name in OR_NUMBER:
+        value = given.get(name)
+        if is_number(value):
+            given[name] = number(value, like)
     xp = namespace(**given)
     spread = [name for name in given if name in (*broadcast, "mask")]
     for name, x in given.items():
@@ -212,6 +216,13 @@ def above_zero(x: Array, name: str) -> Array:
             f"{name} must be above 0, got {first_where(x, wrong)}"
         )
     return x if concrete(x) else spoiled(x, wrong)
+    """Return `x`, all of whose values are positive: else raise, or nan where they are hidden."""
+    bad = ~(x > 0)
+    if seen(bad):
+        raise ValueError(
+            f"{name} must be above 0, got {first_where(x, bad)}"
+        )
+    return x if concrete(x) else spoiled(x, bad)
 
 
 def is_number(value: object) -> TypeGuard[float]:

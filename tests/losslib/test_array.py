@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 import torch
 
 import losslib
@@ -280,3 +281,32 @@ def test_listed_classes(backend) -> None:
     )
     expected = [[False, False, True], [False, True, False]]
     assert backend.numpy(got).tolist() == expected
+
+
+def test_log_gamma(backend) -> None:
+    """Against SciPy, from 0 to the end of the numbers; its slope is the digamma function."""
+    x = np.array(
+        [0.0, 1e-300, 1e-8, 0.5, 1.0, 1.5, 2.0, 20.3, 1e6, 1e300, np.inf]
+    )
+    got = backend.numpy(_array.log_gamma(backend.array(x)))
+    np.testing.assert_allclose(got, scipy.special.gammaln(x), rtol=1e-14)
+    assert np.isnan(
+        backend.numpy(_array.log_gamma(backend.array([np.nan])))
+    ).all()
+    few = _array.log_gamma(backend.array([[0.5, 4.0]], "float32"))
+    assert backend.dtype_of(few) == "float32"
+    assert few.shape == (1, 2)
+    assert _array.log_gamma(backend.array(np.zeros((0, 2)))).shape == (0, 2)
+    assert _array.log_gamma(backend.array(5.0)).shape == ()
+    if backend is not NUMPY:
+        got = backend.gradient(
+            lambda a: library_sum(_array.log_gamma(a)),
+            backend.array(x[3:9]),
+        )
+        np.testing.assert_allclose(
+            got, scipy.special.digamma(x[3:9]), rtol=1e-9
+        )
+
+
+def library_sum(x):
+    return _array.library(x).sum(x)

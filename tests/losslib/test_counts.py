@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from functools import partial
+
+import jax
 import mpmath
 import numpy as np
 import pytest
 import scipy.special
+import scipy.stats
 import sklearn.metrics
+import torch
 
 from harness import (
     BY_DTYPE,
@@ -14,7 +19,15 @@ from harness import (
     differentiates_and_traces,
     refuses,
 )
-from losslib import poisson_nll_loss
+from losslib import (
+    binary_cross_entropy_with_logits,
+    gamma_deviance,
+    kl_divergence,
+    negative_binomial_nll_loss,
+    poisson_deviance,
+    poisson_nll_loss,
+    tweedie_deviance,
+)
 
 CASES = [
     pytest.param({}, id="log"),
@@ -142,3 +155,452 @@ def test_strides_do_not_matter(backend) -> None:
         backend.array(x)[:, ::2], backend.array(y)[:, ::2]
     )
     np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-14)
+
+
+# --- log y! -----------------------------------------------------------------------------------
+
+
+def test_the_exact_loss_is_the_likelihood(backend) -> None:
+    y = np.array([0.0, 1.0, 2.0, 5.0, 50.0, 1e4])
+    x = np.array([-3.0, 0.0, 1.0, 2.0, 4.0, 9.0])
+    got = poisson_nll_loss(
+        backend.array(x), backend.array(y), full="exact", reduction="none"
+    )
+    expected = -scipy.stats.poisson.logpmf(y, np.exp(x))
+    np.testing.assert_allclose(
+        backend.numpy(got), expected, rtol=1e-13, atol=1e-11
+    )
+
+
+@pytest.mark.parametrize("full", [1, 0, None, 2.0, ["exact"]])
+def test_full_of_a_wrong_type(full) -> None:
+    with pytest.raises(
+        TypeError, match=r"^full must be True, False or 'exact'"
+    ):
+        poisson_nll_loss(X, Y, full=full)
+
+
+def test_the_constant_leaves_the_gradient_alone(differentiable) -> None:
+    y = differentiable.array([0.0, 1.0, 5.0])
+
+    def f(x, full):
+        return poisson_nll_loss(x, y, full=full, reduction="sum")
+
+    x = differentiable.array([0.3, -1.0, 2.0])
+    plain, exact = (
+        differentiable.gradient(partial(f, full=full), x)
+        for full in (False, "exact")
+    )
+    np.testing.assert_array_equal(plain, exact)
+
+
+# --- Deviances --------------------------------------------------------------------------------
+
+DEVIANCES = [
+    pytest.param(poisson_deviance, 1.0, id="poisson"),
+    pytest.param(gamma_deviance, 2.0, id="gamma"),
+    *(
+        pytest.param(partial(tweedie_deviance, power=p), p, id=f"power {p}")
+        for p in (-1.0, 0.0, 1.0, 1.2, 1.5, 2, 2.5, 3.0)
+    ),
+]
+MEAN = np.array([0.5, 0.5, 2.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "printed"),
+    [
+        (poisson_deviance, [2, 0, 1, 4], "1.4260"),
+        (gamma_deviance, [2, 0.5, 1, 4], "1.0568"),
+        (partial(tweedie_deviance, power=1), [2, 0, 1, 4], "1.4260"),
+    ],
+)
+def test_the_numbers_of_the_documentation(
+    backend, loss, target, printed
+) -> None:
+    """Of scikit-learn, which cuts them after the fourth place."""
+    got = loss(backend.array(MEAN), backend.array(target))
+    assert str(float(got))[:6] == printed
+
+
+@pytest.mark.parametrize(("loss", "power"), DEVIANCES)
+def test_deviances_against_scikit_learn(backend, rng, loss, power) -> None:
+    for spread in (3.0, 0.1):
+        x = np.exp(rng.normal(size=60))
+        y = x * np.exp(spread * rng.normal(size=60))
+        if 1 <= power < 2:
+            y[:9] = 0.0
+        if power <= 0:
+            y[:9] *= -1
+        got = loss(backend.array(x), backend.array(y))
+        expected = sklearn.metrics.mean_tweedie_deviance(y, x, power=power)
+        np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("loss", "power"), DEVIANCES)
+def test_gradients_of_deviances(differentiable, rng, loss, power) -> None:
+    """2 (μ - y) / μ^p, in the target twice the integral of -1 / t^p."""
+    x = np.exp(rng.normal(size=40))
+    y = x * np.exp(rng.normal(size=40))
+    y[:5] = x[:5]
+    y[5:10] = x[5:10] * (1 + 1e-9)
+    own = partial(loss, reduction="sum")
+    got = differentiable.gradient(
+        lambda a: own(a, differentiable.array(y)), differentiable.array(x)
+    )
+    expected = 2 * (x - y) / x**power
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-13)
+    got = differentiable.gradient(
+        lambda b: own(differentiable.array(x), b), differentiable.array(y)
+    )
+    with mpmath.workdps(30):
+        expected = [
+            2
+            * float(
+                mpmath.log(mpmath.mpf(b) / mpmath.mpf(a))
+                if power == 1
+                else (
+                    mpmath.mpf(b) ** (1 - mpmath.mpf(power))
+                    - mpmath.mpf(a) ** (1 - mpmath.mpf(power))
+                )
+                / (1 - mpmath.mpf(power))
+            )
+            for a, b in zip(x, y, strict=True)
+        ]
+    np.testing.assert_allclose(got, expected, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize(("loss", "power"), DEVIANCES)
+def test_near_the_target_to_all_digits(backend, loss, power) -> None:
+    """Where the closed form loses all of them; and never below 0."""
+    steps = np.array(
+        [0.0, 1e-15, -1e-12, 1e-8, -1e-4, 0.1, 0.1999, 0.2001, -0.3, 5.0]
+    )
+    x = np.full(steps.shape, 3.7)
+    y = x * (1 + steps)
+    got = backend.numpy(
+        loss(backend.array(x), backend.array(y), reduction="none")
+    )
+    with mpmath.workdps(80):
+        p = mpmath.mpf(power)
+        expected = []
+        for a, b in zip(
+            map(mpmath.mpf, x), map(mpmath.mpf, y), strict=True
+        ):
+            if power == 1:
+                d = b * mpmath.log(b / a) - b + a
+            elif power == 2:
+                d = mpmath.log(a / b) + b / a - 1
+            else:
+                d = (
+                    b ** (2 - p) / ((1 - p) * (2 - p))
+                    - b * a ** (1 - p) / (1 - p)
+                    + a ** (2 - p) / (2 - p)
+                )
+            expected.append(float(2 * d))
+    np.testing.assert_allclose(got, expected, rtol=1e-12, atol=1e-70)
+    np.testing.assert_allclose(
+        got[:7], expected[:7], rtol=1e-14, atol=1e-70
+    )
+    assert np.all(got >= 0)
+
+
+def test_a_deviance_is_twice_a_kl_divergence(backend) -> None:
+    """Of the two distributions, summed up or integrated."""
+    k = np.arange(100)
+    for y, mean in [(3.0, 7.5), (40.0, 2.0), (0.2, 0.1)]:
+        p, q = (scipy.stats.poisson.pmf(k, m) for m in (y, mean))
+        kl = scipy.special.rel_entr(p, q).sum()
+        got = poisson_deviance(backend.array([mean]), backend.array([y]))
+        np.testing.assert_allclose(backend.numpy(got), 2 * kl, rtol=1e-10)
+        for shape in (0.7, 1.0, 4.0):
+            p, q = (
+                torch.distributions.Gamma(
+                    torch.tensor(shape, dtype=torch.float64),
+                    torch.tensor(shape / m, dtype=torch.float64),
+                )
+                for m in (y, mean)
+            )
+            kl = torch.distributions.kl_divergence(p, q).item() / shape
+            got = gamma_deviance(backend.array([mean]), backend.array([y]))
+            np.testing.assert_allclose(
+                backend.numpy(got), 2 * kl, rtol=1e-10
+            )
+    counts = np.array([3.0, 0.0, 5.0])  # the sums equal: a KL of shares
+    means = np.array([2.0, 2.0, 4.0])
+    got = poisson_deviance(
+        backend.array(means), backend.array(counts), reduction="sum"
+    )
+    kl = kl_divergence(counts / 8, means / 8)
+    np.testing.assert_allclose(backend.numpy(got), 16 * kl, rtol=1e-12)
+
+
+def test_the_inverse_gaussian_is_at_power_three(backend) -> None:
+    mean, y, shape = 1.7, 0.6, 2.5
+    got = tweedie_deviance(
+        backend.array([mean]), backend.array([y]), power=3
+    )
+    nll = [
+        -scipy.stats.invgauss.logpdf(y, m / shape, scale=shape)
+        for m in (mean, y)
+    ]
+    expected = 2 * (nll[0] - nll[1]) / shape
+    np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-12)
+
+
+NONE, ONE, TWO = np.zeros(2), np.ones(2), np.ones(3)
+BINOMIAL = negative_binomial_nll_loss
+
+
+@pytest.mark.parametrize(
+    ("loss", "args", "options", "words"),
+    [
+        (poisson_deviance, (NONE, ONE), {}, "input must be above 0, got 0.0"),
+        (poisson_deviance, (ONE, -ONE), {}, "target must not be negative, got -1.0"),
+        (poisson_deviance, (ONE, TWO), {}, r"target .*\(2,\), got \(3,\)"),
+        (gamma_deviance, (-ONE, ONE), {}, "input must be above 0, got -1.0"),
+        (gamma_deviance, (ONE, NONE), {}, "target must be above 0, got 0.0"),
+        (gamma_deviance, (ONE, np.full(2, np.nan)), {}, "target must be above 0, got nan"),
+        (tweedie_deviance, (NONE, ONE), {"power": 1.5}, "input must be above 0"),
+        (tweedie_deviance, (NONE, ONE), {"power": -1}, "input must be above 0"),
+        (tweedie_deviance, (ONE, -ONE), {"power": 1.5}, "target must not be negative"),
+        (tweedie_deviance, (ONE, NONE), {"power": 2}, "target must be above 0"),
+        (tweedie_deviance, (ONE, NONE), {"power": 3}, "target must be above 0"),
+        (tweedie_deviance, (ONE, ONE), {"power": "1"}, "power must be a real number"),
+        (tweedie_deviance, (ONE, ONE), {"power": 0.99}, "power must be .* got 0.99"),
+        (BINOMIAL, (ONE, -ONE, 1.0), {}, "target must not be negative"),
+        (BINOMIAL, (-ONE, ONE, 1.0), {"log_input": False}, "input must not be negative"),
+        (BINOMIAL, (ONE, ONE, -1.0), {}, "dispersion must not be negative"),
+        (BINOMIAL, (ONE, ONE, TWO), {}, r"dispersion must .* got \(3,\)"),
+        (BINOMIAL, (ONE, ONE, "1"), {}, "dispersion must be an array .*str"),
+        (BINOMIAL, (ONE, ONE, True), {}, "dispersion must be an array .*bool"),
+    ],
+)  # fmt: skip
+def test_more_mistakes_are_named(
+    backend, loss, args, options, words
+) -> None:
+    refuses(backend, loss, args, options, words)
+
+
+def test_where_values_are_hidden_a_bad_one_gives_nan() -> None:
+    one, zero = np.ones(2), np.array([0.0, 1.0])
+    for loss, x, y in [
+        (poisson_deviance, zero, one),
+        (poisson_deviance, one, zero - 1),
+        (gamma_deviance, zero, one),
+        (gamma_deviance, one, zero),
+        (partial(tweedie_deviance, power=1.5), zero, one),
+        (partial(tweedie_deviance, power=1.5), one, zero - 1),
+        (partial(tweedie_deviance, power=2.5), one, zero),
+        (
+            partial(negative_binomial_nll_loss, dispersion=1.0),
+            one,
+            zero - 1,
+        ),
+    ]:
+        got = jax.jit(partial(loss, reduction="none"))(x, y)
+        assert np.isnan(got[0])
+        assert np.isfinite(got[1])
+    got = jax.jit(partial(negative_binomial_nll_loss, reduction="none"))(
+        one, one, zero - 1
+    )
+    np.testing.assert_array_equal(np.isnan(got), [True, False])
+
+
+def test_deviances_in_halves_and_whole_numbers() -> None:
+    x = torch.tensor([0.5, 1.0, 300.0], dtype=torch.float16)
+    y = torch.tensor(
+        [2, 0, 299], dtype=torch.uint8 if False else torch.int64
+    )
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = poisson_deviance(x, y, reduction="none")
+    assert got.dtype == torch.float16
+    expected = [
+        sklearn.metrics.mean_poisson_deviance([b], [a])
+        for a, b in zip(x.tolist(), y.tolist(), strict=True)
+    ]
+    np.testing.assert_allclose(got.double(), expected, rtol=1e-3)
+
+
+def test_a_deviance_of_nothing(backend) -> None:
+    none = backend.array(np.zeros((0, 3)))
+    for loss in (poisson_deviance, gamma_deviance, tweedie_deviance):
+        assert backend.numpy(loss(none, none, reduction="sum")) == 0
+        assert np.isnan(backend.numpy(loss(none, none)))
+
+
+# --- Negative binomial ------------------------------------------------------------------------
+
+DISPERSIONS = [1e-3, 0.02, 0.0499, 0.0501, 0.3, 1.0, 7.0, 100.0]
+
+
+@pytest.mark.parametrize("a", DISPERSIONS)
+def test_negative_binomial_against_scipy(backend, rng, a) -> None:
+    x = rng.normal(size=50)
+    y = rng.integers(30, size=50)
+    got = negative_binomial_nll_loss(
+        backend.array(x), backend.array(y), a, reduction="none"
+    )
+    expected = -scipy.stats.nbinom.logpmf(y, 1 / a, 1 / (1 + a * np.exp(x)))
+    np.testing.assert_allclose(backend.numpy(got), expected, rtol=1e-10)
+    mean = backend.array(np.exp(x) - 1e-8)
+    from_means = negative_binomial_nll_loss(
+        mean, backend.array(y), a, log_input=False, reduction="none"
+    )
+    np.testing.assert_allclose(
+        backend.numpy(from_means), expected, rtol=1e-10
+    )
+
+
+def test_negative_binomial_against_torch_and_its_gradients(rng) -> None:
+    """In the mean and in the dispersion, which each sample may have for itself."""
+    x = torch.tensor(rng.normal(size=(6, 5)), requires_grad=True)
+    a = torch.tensor(np.exp(rng.normal(size=(6, 1))), requires_grad=True)
+    y = torch.tensor(rng.integers(12, size=(6, 5)))
+    theirs = -torch.distributions.NegativeBinomial(
+        1 / a, logits=x + a.log()
+    ).log_prob(y.double())  # whole numbers it takes to float32
+    ours = negative_binomial_nll_loss(x, y, a, reduction="none")
+    torch.testing.assert_close(ours, theirs, rtol=1e-11, atol=1e-11)
+    for got, expected in zip(
+        torch.autograd.grad(ours.sum(), (x, a)),
+        torch.autograd.grad(theirs.sum(), (x, a)),
+        strict=True,
+    ):
+        torch.testing.assert_close(got, expected, rtol=1e-9, atol=1e-10)
+
+
+def test_without_dispersion_it_is_poisson(differentiable, rng) -> None:
+    """With the gradient of a Poisson count in x, and that of the score test in the dispersion."""
+    x, y = rng.normal(size=20), rng.integers(9, size=20).astype(float)
+    own = differentiable.array(x), differentiable.array(y)
+    poisson = differentiable.numpy(
+        poisson_nll_loss(*own, full="exact", reduction="none")
+    )
+    for a in (0.0, 1e-300, 1e-20, 1e-13):
+        got = negative_binomial_nll_loss(*own, a, reduction="none")
+        np.testing.assert_allclose(
+            differentiable.numpy(got), poisson, rtol=1e-10, atol=1e-10
+        )
+        got = differentiable.gradient(
+            lambda d: negative_binomial_nll_loss(*own, d, reduction="sum"),
+            differentiable.array(np.full(20, a)),
+        )
+        expected = (y - (y - np.exp(x)) ** 2) / 2
+        np.testing.assert_allclose(got, expected, rtol=1e-9, atol=1e-9)
+        of_x = partial(
+            negative_binomial_nll_loss,
+            target=own[1],
+            dispersion=a,
+            reduction="sum",
+        )
+        got = differentiable.gradient(of_x, own[0])
+        np.testing.assert_allclose(got, np.exp(x) - y, rtol=1e-10)
+
+
+def test_twice_differentiable_at_every_dispersion() -> None:
+    y = torch.tensor([0, 3, 8, 1])
+    for a in (1e-3, 0.03, 0.2, 4.0):
+        x = torch.tensor([0.3, -2.0, 3.0, 1.0]).double().requires_grad_()
+        alpha = torch.full((4,), a).double().requires_grad_()
+
+        def f(x, alpha):
+            return negative_binomial_nll_loss(x, y, alpha, reduction="none")
+
+        assert torch.autograd.gradcheck(f, (x, alpha))
+        assert torch.autograd.gradgradcheck(f, (x, alpha))
+
+
+@pytest.mark.parametrize("a", [0.0, 1e-30, 1e-3, 1.0, 1e30])
+def test_negative_binomial_at_the_extremes(differentiable, a) -> None:
+    """Finite, with finite slopes; to the digits of log y! where the count is large."""
+    x = np.array([-np.inf, -1e30, -700.0, 0.0, 20.0, 300.0, 700.0])
+    for y in (0.0, 3.0, 1e6):
+        own = np.full(x.shape, y)
+        if y:
+            x = x[1:] if np.isinf(x[0]) else x
+            own = own[: len(x)]
+        f = partial(
+            negative_binomial_nll_loss,
+            target=differentiable.array(own),
+            dispersion=a,
+            reduction="sum",
+        )
+        slope = differentiable.gradient(f, differentiable.array(x))
+        means = [mpmath.exp(b) for b in x]
+        expected = [float((m - y) / (1 + mpmath.mpf(a) * m)) for m in means]
+        np.testing.assert_allclose(slope, expected, rtol=1e-9, atol=1e-300)
+    y = 1e6
+    with mpmath.workdps(80):
+        alpha = mpmath.mpf(a)
+        mean = mpmath.exp(20)
+        if a:
+            r = 1 / alpha
+            expected = (
+                mpmath.loggamma(y + 1) + mpmath.loggamma(r)
+                - mpmath.loggamma(y + r)
+                + (y + r) * mpmath.log1p(alpha * mean)
+                - y * mpmath.log(alpha * mean)
+            )  # fmt: skip
+        else:
+            expected = mean - 20 * y + mpmath.loggamma(y + 1)
+    got = negative_binomial_nll_loss(
+        differentiable.array([20.0]), differentiable.array([y]), a
+    )
+    size = float(mpmath.loggamma(y + 1))
+    assert abs(float(got) - float(expected)) < 1e-13 * max(
+        size, abs(float(expected))
+    )
+
+
+def test_it_is_a_weighted_binary_cross_entropy(backend, rng) -> None:
+    """With the logit x + log α: y times a success, r times a failure; less the number of ways."""
+    x, y, a = rng.normal(size=9), rng.integers(9, size=9), 0.4
+    r = 1 / a
+    z = backend.array(x + np.log(a))
+    one, none = backend.array(np.ones(9)), backend.array(np.zeros(9))
+    each = partial(binary_cross_entropy_with_logits, reduction="none")
+    trials = y * backend.numpy(each(z, one)) + r * backend.numpy(
+        each(z, none)
+    )
+    ways = (
+        scipy.special.gammaln(y + r)
+        - scipy.special.gammaln(r)
+        - scipy.special.gammaln(y + 1)
+    )
+    got = negative_binomial_nll_loss(
+        backend.array(x), backend.array(y), a, reduction="none"
+    )
+    np.testing.assert_allclose(
+        backend.numpy(got), trials - ways, rtol=1e-12
+    )
+
+
+def test_its_mean_and_variance_are_as_said() -> None:
+    """NB2: the variance is μ + αμ²."""
+    mean, a, k = 3.0, 0.7, np.arange(3000)
+    p = np.exp(
+        -negative_binomial_nll_loss(
+            np.full(k.shape, np.log(mean)), k, a, reduction="none"
+        )
+    )
+    np.testing.assert_allclose(p.sum(), 1, rtol=1e-12)
+    np.testing.assert_allclose(p @ k, mean, rtol=1e-12)
+    np.testing.assert_allclose(p @ (k - mean) ** 2, mean + a * mean**2)
+
+
+def test_negative_binomial_in_halves_and_compiled(compiled) -> None:
+    x, y = np.array([0.5, 1.0, -2.0]), np.array([2.0, 0.0, 7.0])
+    exact = negative_binomial_nll_loss(x, y, 0.5, reduction="none")
+    half = torch.tensor(x, dtype=torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        got = negative_binomial_nll_loss(
+            half, torch.tensor(y), 0.5, reduction="none"
+        )
+    assert got.dtype == torch.bfloat16
+    np.testing.assert_allclose(got.double(), exact, rtol=1e-2)
+    compiles(
+        compiled, negative_binomial_nll_loss, [x, y, np.full(3, 0.5)], {}
+    )
+    compiles(compiled, tweedie_deviance, [np.exp(x), y], {"power": 1.5})
+    compiles(compiled, poisson_nll_loss, [x, y], {"full": "exact"})

@@ -27,6 +27,9 @@ from mpmath import (
     mpf,
     pi,
     sqrt,
+    loggamma,
+    mpf,
+    pi,
     workdps,
 )
 
@@ -147,6 +150,8 @@ COUNTS = Domain(
     (0.0, 1.0, 7.0, 1e4),
     REAL,
 )
+FEW = Domain(COUNTS.name, COUNTS.draw, (0.0, 1.0, 7.0), REAL)
+AMOUNTS = Domain("[0, ∞)", POSITIVE.draw, DISTANCES.extremes, REAL)
 TALLIES = Domain(
     "1, 2, 3, …",
     lambda rng, shape, n, size: np.ceil(
@@ -755,11 +760,13 @@ def _poisson(
     x: Any,
     y: Any,
     log_input: bool = True,
-    full: bool = False,
+    full: bool | str = False,
     eps: float = 1e-8,
 ) -> Any:
     loss = exp(x) - y * x if log_input else x - y * log(x + mpf(eps))
-    if full and y > 1:
+    if full == "exact":
+        loss += loggamma(mpf(y) + 1)
+    elif full and y > 1:
         loss += y * log(y) - y + log(2 * pi * y) / 2
     return loss
 
@@ -782,6 +789,25 @@ def _pearson(u: Any, v: Any) -> Any:
     centred = [[x - fsum(w) / len(w) for x in w] for w in (u, v)]
     flat = any(min(w) == max(w) for w in (u, v))
     return mpf(1) if flat else 1 - _cosine(*centred)
+def _negative_binomial(
+    x: Any, y: Any, a: Any, log_input: bool = True, eps: float = 1e-8
+) -> Any:
+    x = x if log_input else log(x + mpf(eps))
+    if a == 0:
+        return exp(x) - y * x + loggamma(mpf(y) + 1)
+    r, odds = 1 / a, exp(log(a) + x)
+    ways = loggamma(y + r) - loggamma(r) - loggamma(mpf(y) + 1)
+    return (y + r) * log1p(odds) - y * log(odds) - ways
+
+
+def _tweedie(x: Any, y: Any, power: float = 0.0) -> Any:
+    x, y, p = mpf(x), mpf(y), mpf(power)
+    if p == 1:
+        return 2 * (_xlogy(y, y / x) - y + x)
+    if p == 2:
+        return 2 * (log(x / y) + y / x - 1)
+    above = (y if p == 0 else _hinge(y)) ** (2 - p) / ((1 - p) * (2 - p))
+    return 2 * (above - y * x ** (1 - p) / (1 - p) + x ** (2 - p) / (2 - p))
 
 
 def _cosine(x: Any, y: Any) -> Any:
@@ -1321,13 +1347,59 @@ ENTRIES = [
     Entry(
         "poisson_nll_loss",
         _elements(REALS, COUNTS),
-        options=({"full": True},),
+        options=({"full": True}, {"full": "exact"}),
         exact=_poisson,
-        bad=(({"eps": -1e-8}, "eps must be above 0.*got -1e-08"),),
+        bad=(
+            ({"eps": -1e-8}, "eps must be above 0.*got -1e-08"),
+            ({"full": "all"}, "full must be True, False or 'exact', got 'all'"),
+        ),
         convex=("input",),
         bounds=("-oo", "oo"),
         lipschitz="oo",
         torch=F + "poisson_nll_loss",
+    ),
+    Entry(
+        "negative_binomial_nll_loss",
+        Form(
+            {
+                "input": Argument(REALS),
+                "target": Argument(FEW),
+                "dispersion": Argument(DISTANCES, or_number=True),
+            },
+            SCALARS,
+            inner=0,
+        ),
+        exact=_negative_binomial,
+        bad=(
+            ({"eps": 0.0}, "eps must be above 0.*got 0.0"),
+            ({"dispersion": -1.0}, "dispersion must not be negative, got -1.0"),
+        ),
+        convex=("input",),
+    ),
+    Entry(
+        "poisson_deviance",
+        _elements(POSITIVE, COUNTS),
+        exact=partial(_tweedie, power=1),
+        convex=("input", "target"),
+        lipschitz="oo",
+    ),
+    Entry(
+        "gamma_deviance",
+        _elements(POSITIVE, TALLIES),
+        exact=partial(_tweedie, power=2),
+        lipschitz="oo",
+    ),
+    Entry(
+        "tweedie_deviance",
+        _elements(POSITIVE, AMOUNTS),
+        options=tuple({"power": p} for p in (1.0, 1.5, 1.9)),
+        exact=_tweedie,
+        bad=(
+            ({"power": 0.5}, "power must be at most 0 or at least 1, got 0.5"),
+            ({"power": np.nan}, "power must be at most 0 or at least 1, got nan"),
+        ),
+        convex=("input", "target"),
+        lipschitz="oo",
     ),
     Entry(
         "kl_div",
