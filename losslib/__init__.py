@@ -63,10 +63,14 @@ from losslib.noise import (
 from losslib.objective import l1_penalty, l2_penalty, reduce
 from losslib.ranking import margin_ranking_loss
 from losslib.regression import (
+    beta_nll,
+    crps_gaussian,
     gaussian_nll_loss,
     huber_loss,
     l1_loss,
+    log_cosh_loss,
     mse_loss,
+    quantile_loss,
     smooth_l1_loss,
 )
 from losslib.similarity import (
@@ -84,6 +88,7 @@ __all__ = [
     "a_softmax_loss",
     "arcface_loss",
     "asymmetric_loss",
+    "beta_nll",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bootstrap_loss",
@@ -93,6 +98,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cross_entropy",
     "cross_entropy_between",
+    "crps_gaussian",
     "ctc_loss",
     "effective_number_weight",
     "entropy",
@@ -110,6 +116,7 @@ __all__ = [
     "l2_penalty",
     "l_softmax_loss",
     "linear_cross_entropy",
+    "log_cosh_loss",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
@@ -125,6 +132,7 @@ __all__ = [
     "nll_loss",
     "poisson_nll_loss",
     "poly_loss",
+    "quantile_loss",
     "reduce",
     "self_information",
     "sigmoid",

@@ -289,8 +289,9 @@ def test_what_each_function_refuses(backend, name) -> None:
 
 
 ONE_OF = {
-    ("multi_margin_loss", "p")
-}  # where any other value is one too many
+    ("multi_margin_loss", "p"),  # any other value is one too many
+    ("quantile_loss", "q"),  # a list of levels is welcome
+}
 
 
 @pytest.mark.parametrize("name", by_entry(lambda e: bool(e.bad)))
