@@ -60,7 +60,6 @@ CHAPTER_TO_COME = {
     "ctc",
     "divergence",
     "ranking",
-    "regression",
     "similarity",
     "vocabulary",
 }
