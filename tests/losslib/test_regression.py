@@ -330,6 +330,18 @@ def test_strides_do_not_matter() -> None:
         np.testing.assert_allclose(got, expected, rtol=1e-14)
 
 
+@pytest.mark.parametrize(
+    "loss", [log_cosh_loss, quantile_loss, crps_gaussian, beta_nll]
+)
+@given(shift=st.floats(-100, 100))
+def test_only_the_residual_counts(loss, shift) -> None:
+    x, y = np.random.default_rng(3).normal(size=(2, 20))
+    spread = () if loss in (log_cosh_loss, quantile_loss) else (0.7,)
+    np.testing.assert_allclose(
+        loss(x + shift, y + shift, *spread), loss(x, y, *spread), atol=1e-11
+    )
+
+
 # --- Quantiles --------------------------------------------------------------------------------
 
 LEVELS = [0.05, 0.5, 0.9]
