@@ -91,10 +91,14 @@ from losslib.noise import (
 from losslib.objective import l1_penalty, l2_penalty, reduce
 from losslib.ranking import margin_ranking_loss
 from losslib.regression import (
+    beta_nll,
+    crps_gaussian,
     gaussian_nll_loss,
     huber_loss,
     l1_loss,
+    log_cosh_loss,
     mse_loss,
+    quantile_loss,
     smooth_l1_loss,
 )
 from losslib.similarity import (
@@ -113,6 +117,7 @@ __all__ = [
     "arcface_loss",
     "asymmetric_loss",
     "bhattacharyya_distance",
+    "beta_nll",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bootstrap_loss",
@@ -125,6 +130,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cross_entropy",
     "cross_entropy_between",
+    "crps_gaussian",
     "ctc_loss",
     "effective_number_weight",
     "entropy",
@@ -149,6 +155,7 @@ __all__ = [
     "l2_penalty",
     "l_softmax_loss",
     "linear_cross_entropy",
+    "log_cosh_loss",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
@@ -170,6 +177,7 @@ __all__ = [
     "poisson_deviance",
     "poisson_nll_loss",
     "poly_loss",
+    "quantile_loss",
     "reduce",
     "renyi_divergence",
     "self_information",

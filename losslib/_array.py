@@ -228,6 +228,16 @@ def absolute(x: Array) -> Array:
     return xp.abs(x)
 
 
+def erf(x: Array) -> Array:
+    r"""Return the error function; :math:`2\Phi(x)-1` is that of :math:`x/\sqrt2`."""
+    if hasattr(x, "erf"):
+        return x.erf()
+    jax = sys.modules.get("jax")
+    if jax and isinstance(x, jax.Array):
+        return jax.lax.erf(x)
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)  # NumPy has none
+
+
 def minus(x: Array, share: float, y: Array) -> Array:
     """Return x - share · y, in one pass where the library has one."""
     if hasattr(x, "detach"):
@@ -240,8 +250,8 @@ def spoiled(x: Array, wrong: Array) -> Array:
     return x * library(x).where(wrong, math.nan, 1.0)
 
 
-def number(value: float, like: Array) -> Array:
-    """Return a number as an array without axes, in the library, dtype and device of `like`."""
+def number(value: float | Sequence[float], like: Array) -> Array:
+    """Return a number, or a list of them, in the library, dtype and device of `like`."""
     return library(like).asarray(value, dtype=like.dtype, **_device(like))
 
 

@@ -1,31 +1,44 @@
 r"""Losses of a real-valued prediction: each the negative log-likelihood of a noise density.
 
 Gaussian noise gives the squared error, Laplace noise the absolute one, Huber's density the one
-between. Throughout, :math:`r = x - y` is the residual of prediction and target.
+between. Throughout, :math:`r = x - y` is the residual of prediction and target. One loss is no
+likelihood: the CRPS, which scores a whole predicted distribution by its quantiles.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from losslib._array import (
     Array,
     absolute,
     cast,
     clip,
+    concrete,
+    erf,
+    is_array,
     library,
+    lift,
     minus,
     namespace,
     number,
+    relu,
+    remake_masks,
+    spoiled,
     stop_gradient,
 )
 from losslib._checks import (
     at_least_zero,
     check_at_least,
+    check_between,
     check_flag,
     check_floating,
+    check_number,
     check_option,
     elements,
+    given,
     is_number,
 )
 from losslib.objective import Reduction, reduce, weighted
@@ -280,6 +293,145 @@ def smooth_l1_loss(
     return reduce(_huber(x - y, beta, beta), reduction, like=input)
 
 
+def log_cosh_loss(
+    input: Array,
+    target: Array,
+    *,
+    reduction: Reduction = "mean",
+    weight: Array | None = None,
+) -> Array:
+    r"""Log-cosh loss :math:`w\log\cosh(x-y)`: half the square near the target, a line far away.
+
+    It is the negative log-likelihood of hyperbolic secant noise, up to a constant.
+
+    Parameters
+    ----------
+    input : array, any shape
+        Predictions :math:`x`, real floating.
+    target : array, shape of `input`
+        Targets :math:`y`, real floating.
+    reduction : {"none", "mean", "sum"}
+        With weights, the mean divides by their sum.
+    weight : array, shape of `input`, optional
+        A weight :math:`w` per element; one of 0 silences whatever stands there.
+
+    Returns
+    -------
+    array
+        Of the dtype of `input`: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
+    ValueError
+        If the shapes differ, or `reduction` is unknown.
+
+    See Also
+    --------
+    huber_loss : the same idea with a scale, and a seam between square and line.
+
+    Notes
+    -----
+    It turns from the square into the line at residuals of about 1: what 1 is, the unit of the data
+    decides. For a scale :math:`s`, give it :math:`x/s` and :math:`y/s`.
+
+    Gradient: :math:`w\tanh(x-y)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.array([1e-4, 1.0, 1000.0])
+    >>> print(log_cosh_loss(x, np.zeros(3), reduction="none").round(10))
+    [5.00000000e-09 4.33780830e-01 9.99306853e+02]
+
+    References
+    ----------
+    Green (1990), Bayesian reconstructions from emission tomography data using a modified EM
+    algorithm. https://doi.org/10.1109/42.52985
+    """
+    x, y, w = elements(input=input, target=target, weight=weight)
+    xp, size = library(x), absolute(x - y)
+    # log cosh r = log(1 + 2 sinh²(r/2)), which keeps all digits near 0 and overflows far away
+    near = xp.log1p(2 * xp.sinh(clip(size, 1.0) / 2) ** 2)
+    far = size + xp.log1p(xp.exp(-2 * size)) - math.log(2)
+    loss = weighted(xp.where(size < 1, near, far), w)
+    return reduce(loss, reduction, weight=w, like=input)
+
+
+@remake_masks
+def quantile_loss(
+    input: Array,
+    target: Array,
+    q: float | Sequence[float] | Array = 0.5,
+    *,
+    reduction: Reduction = "mean",
+    weight: Array | None = None,
+) -> Array:
+    r"""Quantile or pinball loss, of one level or of several; it estimates a quantile.
+
+    .. math:: \ell = w\bigl((1-q)\max(0, x-y) + q\max(0, y-x)\bigr).
+
+    Parameters
+    ----------
+    input : array, any shape; (…, Q) for a list of Q levels
+        Predictions :math:`x` of the quantile, real floating; one per level on the last axis.
+    target : array, shape of `input`; (…) or (…, 1) for a list of levels
+        Targets :math:`y`, real floating; each is compared with its prediction at every level.
+    q : float, or a list or array of Q floats
+        The level: the share of targets that shall lie below the prediction, between 0 and 1.
+    reduction : {"none", "mean", "sum"}
+        With weights, the mean divides by their sum; levels count as elements.
+    weight : array, shape of `target`, optional
+        A weight :math:`w` per target; one of 0 silences whatever stands there.
+
+    Returns
+    -------
+    array
+        In units of `input`, its dtype: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
+    ValueError
+        If the shapes do not match, a level is not between 0 and 1, or `reduction` is unknown.
+
+    See Also
+    --------
+    l1_loss : twice this loss at the level 1/2.
+    crps_gaussian : twice its integral over all levels, for a normal distribution.
+
+    Notes
+    -----
+    The predictions of several levels are fitted one by one: nothing keeps them in order. Sort them
+    along the last axis; the loss can only fall.
+
+    Gradient: :math:`w(1-q)` above the target, :math:`-wq` below, and 0 at the kink :math:`x=y`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y = np.array([[1.0, 2.0, 4.0]]), np.array([3.0])
+    >>> print(quantile_loss(x, y, [0.1, 0.5, 0.9], reduction="none"))
+    [[0.2 0.5 0.1]]
+
+    References
+    ----------
+    Koenker and Bassett (1978), Regression quantiles. https://doi.org/10.2307/1913643
+    """
+    if not is_number(q):
+        q, target, weight = _per_level(input, q, target, weight)
+    else:
+        _check_levels(q)
+    x, y, w = elements(input=input, target=target, weight=weight)
+    level = q if is_number(q) else cast(q, x.dtype)
+    loss = (1 - level) * relu(x - y) + level * relu(y - x)
+    return reduce(weighted(loss, w), reduction, weight=w, like=input)
+
+
 def gaussian_nll_loss(
     input: Array,
     target: Array,
@@ -329,6 +481,8 @@ def gaussian_nll_loss(
     See Also
     --------
     mse_loss : the same at a variance that is fixed.
+    beta_nll : the same, with samples of a large variance not left out.
+    crps_gaussian : another proper score of the same prediction, in units of the target.
 
     Notes
     -----
@@ -350,11 +504,220 @@ def gaussian_nll_loss(
     check_option(eps=eps)
     check_flag(full=full)
     x, y = elements(input=input, target=target, broadcast=("target",))
-    v, residual = _variance(x, var, eps), x - y
-    # the residual is not squared first: that may overflow
-    loss = 0.5 * (library(x).log(v) + residual * (residual / v))
+    loss = _gaussian(x - y, _variance(x, var, eps), full)
+    return reduce(loss, reduction, like=input)
+
+
+def beta_nll(
+    input: Array,
+    target: Array,
+    var: Array | float,
+    *,
+    beta: float = 0.5,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Gaussian negative log-likelihood, weighted by a power of its own variance.
+
+    .. math:: \ell = \lfloor v^\beta\rfloor\;\tfrac12\Bigl(\log v + \frac{(x-y)^2}{v}
+              \;\bigl[+\log2\pi\bigr]\Bigr), \qquad v = \max(\mathrm{var}, \varepsilon).
+
+    No gradient flows through the weight :math:`\lfloor v^\beta\rfloor`. It gives back what the
+    likelihood takes: the mean is pulled by :math:`v^{\beta-1}(x-y)`, by all samples alike at
+    :math:`\beta=1`, and at :math:`\beta=0` it is the plain likelihood.
+
+    Parameters
+    ----------
+    input : array, shape (…, d)
+        Predicted means :math:`x`, real floating.
+    target : array, broadcasts to the shape of `input`
+        Targets :math:`y`, real floating.
+    var : array or float
+        Predicted variances, in the shapes that `gaussian_nll_loss` takes.
+    beta : float
+        The power :math:`\beta` in [0, 1].
+    full : bool
+        Add the constant :math:`\log2\pi` in the bracket; through the weight it changes values, not
+        gradients.
+    eps : float
+        The least variance that is used; above 0.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        Nats times a variance to the power :math:`\beta`, dtype of `input`: its shape for "none",
+        else a scalar array. Losses of two models cannot be compared: their weights differ.
+
+    Raises
+    ------
+    TypeError
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
+    ValueError
+        If shapes do not match, a variance is negative, `beta` is not in [0, 1], `eps` is not above
+        0, or `reduction` is unknown.
+
+    See Also
+    --------
+    gaussian_nll_loss : the same without the weight.
+    crps_gaussian : a score of the same prediction whose pull on the mean is bounded.
+
+    Notes
+    -----
+    Gradient: :math:`v^{\beta-1}(x-y)` in :math:`x`, and
+    :math:`\tfrac12v^{\beta-1}\bigl(1-\tfrac{(x-y)^2}v\bigr)` in :math:`v`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y, var = np.array([1.0]), np.array([3.0]), np.array([4.0])
+    >>> print(f"{beta_nll(x, y, var):.4f}")  # twice that of gaussian_nll_loss
+    2.3863
+
+    References
+    ----------
+    Seitzer, Tavakoli, Antic and Martius (2022), On the pitfalls of heteroscedastic uncertainty
+    estimation with probabilistic neural networks. https://arxiv.org/abs/2203.09168
+    """
+    check_between(0, 1, beta=beta)
+    check_option(eps=eps)
+    check_flag(full=full)
+    x, y = elements(input=input, target=target, broadcast=("target",))
+    v = _variance(x, var, eps)
+    loss = stop_gradient(v) ** beta * _gaussian(x - y, v, full)
+    return reduce(loss, reduction, like=input)
+
+
+def crps_gaussian(
+    input: Array,
+    target: Array,
+    std: Array | float,
+    *,
+    reduction: Reduction = "mean",
+) -> Array:
+    r"""Continuous ranked probability score of a normal distribution whose spread is predicted.
+
+    .. math:: \ell = r\,\bigl(2\Phi(z)-1\bigr) + \sigma\Bigl(2\varphi(z)
+              - \frac1{\sqrt\pi}\Bigr), \qquad r = x-y,\quad z = \frac r\sigma,
+
+    with the standard normal density :math:`\varphi` and distribution function :math:`\Phi`. It is
+    strictly proper, in units of the target, and the absolute error where :math:`\sigma=0`.
+
+    Parameters
+    ----------
+    input : array, shape (…, d)
+        Predicted means :math:`x`, real floating.
+    target : array, broadcasts to the shape of `input`
+        Targets :math:`y`, real floating.
+    std : array or float
+        Predicted standard deviations :math:`\sigma`, at least 0 (not variances): the shape of
+        `input`, where any axes may have length 1, or its shape without the last axis, or one
+        number.
+    reduction : {"none", "mean", "sum"}
+        What to return.
+
+    Returns
+    -------
+    array
+        In units of `input`, its dtype: its shape for "none", else a scalar array.
+
+    Raises
+    ------
+    TypeError
+        If an array is not real floating or comes from another library, or an option has the wrong
+        type.
+    ValueError
+        If shapes do not match, a standard deviation is negative, or `reduction` is unknown.
+
+    See Also
+    --------
+    quantile_loss : its integral over the levels, twice, is this score.
+    gaussian_nll_loss : the log score of the same prediction.
+
+    Notes
+    -----
+    Gradient: :math:`2\Phi(z)-1` in :math:`x`, between -1 and 1, and
+    :math:`2\varphi(z)-1/\sqrt\pi` in :math:`\sigma`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x, y, std = np.array([0.0, 1.0]), np.array([0.0, 3.0]), np.array([1.0, 0.0])
+    >>> print(crps_gaussian(x, y, std, reduction="none").round(4))
+    [0.2337 2.    ]
+
+    References
+    ----------
+    Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation, section
+    4.2. https://doi.org/10.1198/016214506000001437
+    """
+    x, y = elements(input=input, target=target, broadcast=("target",))
+    xp, residual = library(x), x - y
+    s = number(std, x) if is_number(std) else _spread(x, std, "std")
+    s = at_least_zero(s, "std")
+    # beyond 40 deviations all is settled: z stops there, and a deviation of 0 does no harm
+    held = xp.maximum(s, stop_gradient(absolute(residual)) / 40)
+    z = residual / xp.where(held == 0, 1.0, held)
+    density = math.sqrt(2 / math.pi) * xp.exp(-0.5 * z * z)
+    loss = residual * erf(z * math.sqrt(0.5)) + s * (
+        density - math.sqrt(1 / math.pi)
+    )
+    return reduce(loss, reduction, like=input)
+
+
+def _gaussian(residual: Array, v: Array, full: bool) -> Array:
+    """Return the negative log-likelihood of residuals with variances."""
     constant = 0.5 * math.log(2 * math.pi) if full else 0.0
-    return reduce(loss + constant, reduction, like=input)
+    # the residual is not squared first: that may overflow
+    return 0.5 * (library(v).log(v) + residual * (residual / v)) + constant
+
+
+def _check_levels(*levels: Any) -> None:
+    """Raise an error unless each is a number between 0 and 1."""
+    for level in levels:
+        check_number(q=level)
+        if not 0 < level < 1:
+            raise ValueError(
+                f"q must be above 0 and below 1, got {level!r}"
+            )
+
+
+def _per_level(
+    x: Array, q: Any, y: Array, w: Array | None
+) -> tuple[Array, Array, Array | None]:
+    """Return levels, targets and weights, for predictions of each level on their last axis."""
+    xp = namespace(input=x, target=y, **given(weight=w))
+    check_floating(input=x)
+    if is_array(q) and concrete(q):
+        q = q.tolist()
+    if is_array(q):
+        q = spoiled(q, ~((q > 0) & (q < 1)))
+    elif isinstance(q, Sequence) and not isinstance(q, str):
+        _check_levels(*q)
+        q = number(q, lift(x))
+    else:
+        raise TypeError(
+            f"q must be a real number or a list of such, got {q!r}"
+        )
+    if q.ndim != 1 or tuple(q.shape) != tuple(x.shape[-1:]):
+        raise ValueError(
+            "input must hold a prediction for each level of q on its last axis: "
+            f"got q of shape {tuple(q.shape)} and input of shape {tuple(x.shape)}"
+        )
+    whole, found = tuple(x.shape), {}
+    for name, a in (("target", y), ("weight", w)):
+        if a is not None and tuple(a.shape) == whole[:-1]:
+            a = xp.expand_dims(a, axis=-1)
+        elif a is not None and tuple(a.shape) != (*whole[:-1], 1):
+            raise ValueError(
+                f"{name} must have the shape of input without its levels, {whole[:-1]}, "
+                f"got {tuple(a.shape)}"
+            )
+        found[name] = a if a is None else xp.broadcast_to(a, whole)
+    return q, found["target"], found["weight"]
 
 
 def _huber(residual: Array, delta: float, unit: float = 1.0) -> Array:
@@ -367,23 +730,23 @@ def _huber(residual: Array, delta: float, unit: float = 1.0) -> Array:
 
 def _variance(x: Array, var: Array | float, eps: float) -> Array:
     """Return the variances at least at `eps`, in a shape that broadcasts against `x`."""
-    v = number(var, x) if is_number(var) else _spread(x, var)
+    v = number(var, x) if is_number(var) else _spread(x, var, "var")
     v = at_least_zero(v, "var")
     held = library(v).maximum(v, library(v).full_like(v, eps))
     return v + stop_gradient(held - v)
 
 
-def _spread(x: Array, var: Array) -> Array:
-    """Return the variances in the dtype of `x`, and in a shape that broadcasts against it."""
-    xp = namespace(input=x, var=var)
-    check_floating(var=var)
-    if tuple(var.shape) == tuple(x.shape[:-1]) != tuple(x.shape):
-        var = xp.expand_dims(var, axis=-1)
-    if var.ndim != x.ndim or any(
-        a not in (1, b) for a, b in zip(var.shape, x.shape, strict=True)
+def _spread(x: Array, spread: Array, name: str) -> Array:
+    """Return a predicted spread in the dtype of `x`, and in a shape that broadcasts against it."""
+    xp = namespace(**{"input": x, name: spread})
+    check_floating(**{name: spread})
+    if tuple(spread.shape) == tuple(x.shape[:-1]) != tuple(x.shape):
+        spread = xp.expand_dims(spread, axis=-1)
+    if spread.ndim != x.ndim or any(
+        a not in (1, b) for a, b in zip(spread.shape, x.shape, strict=True)
     ):
         raise ValueError(
-            f"var must have the shape of input, {tuple(x.shape)}, with any axes of length 1, "
-            f"or without the last axis, got {tuple(var.shape)}"
+            f"{name} must have the shape of input, {tuple(x.shape)}, with any axes of length 1, "
+            f"or without the last axis, got {tuple(spread.shape)}"
         )
-    return cast(var, x.dtype)
+    return cast(spread, x.dtype)

@@ -117,6 +117,24 @@ def test_stop_gradient(differentiable) -> None:
     np.testing.assert_array_equal(gradient, [2.0, 3.0])
 
 
+@pytest.mark.parametrize(("backend", "dtype"), BY_DTYPE)
+def test_erf(backend, dtype) -> None:
+    x = np.array([[-np.inf, -3.0, -1e-4, 0.0], [0.5, 1.5, 30.0, np.nan]])
+    got = _array.erf(backend.array(x, dtype))
+    assert backend.dtype_of(got) == dtype
+    expected = scipy.special.erf(backend.numpy(backend.array(x, dtype)))
+    rtol = {"float64": 1e-14, "float32": 3e-7}.get(dtype, 1e-2)
+    np.testing.assert_allclose(backend.numpy(got), expected, rtol=rtol)
+    assert tuple(_array.erf(backend.array(np.ones((0, 3)))).shape) == (0, 3)
+
+
+def test_the_slope_of_erf(differentiable) -> None:
+    x = differentiable.array([-1.0, 0.0, 2.0])
+    got = differentiable.gradient(_array.erf, x)
+    expected = 2 / np.sqrt(np.pi) * np.exp([-1.0, 0.0, -4.0])
+    np.testing.assert_allclose(got, expected, rtol=1e-14)
+
+
 @pytest.mark.parametrize("f", [_array.log, _array.log1p])
 def test_logarithms_reach_minus_infinity_in_silence(backend, f) -> None:
     x = [0.0, 1.0, 2.0] if f is _array.log else [-1.0, 0.0, 1.0]
@@ -245,6 +263,7 @@ SIGNS = torch.tensor([[-1.0, -1, -1, 1], [1, 1, 1, 1]])
         (losslib.hinge_loss, SIGNS),
         (losslib.squared_hinge_loss, SIGNS),
         (losslib.hinge_embedding_loss, SIGNS),
+        (losslib.quantile_loss, SIGNS / 2),
         (lambda x, y: losslib.margin_ranking_loss(x, -x, y), SIGNS),
         (losslib.multi_margin_loss, torch.tensor([0, 3])),
         (

@@ -52,6 +52,9 @@ HIDDEN = [
     ("binary_cross_entropy", (ONE, TOO_MUCH), {}),
     ("binary_cross_entropy_with_logits", (ONE, LESS), {}),
     ("gaussian_nll_loss", (ONE, ONE, LESS), {}),
+    ("beta_nll", (ONE, ONE, LESS), {}),
+    ("crps_gaussian", (ONE, ONE, LESS), {}),
+    ("quantile_loss", (ONE, np.array(0.3), TOO_MUCH), {}),
     ("poisson_nll_loss", (ONE, -COUNTS), {}),
     ("poisson_nll_loss", (ONE, -COUNTS), {"full": True}),
     ("poisson_nll_loss", (LESS, COUNTS), {"log_input": False}),
@@ -127,6 +130,8 @@ SILENCED = [
     ("mse_loss", {}, [np.nan, np.inf, 1e300]),
     ("l1_loss", {}, [np.nan, np.inf, -np.inf]),
     ("huber_loss", {}, [np.nan, np.inf, -np.inf]),
+    ("log_cosh_loss", {}, [np.nan, np.inf, -np.inf]),
+    ("quantile_loss", {}, [np.nan, np.inf, -np.inf]),
     ("binary_cross_entropy", {}, [np.nan, 7.0, -1.0]),
     ("binary_cross_entropy_with_logits", {}, [np.nan, np.inf, -np.inf]),
     ("binary_cross_entropy", {"mask": 1}, [np.nan, 7.0, -1.0]),
@@ -138,6 +143,7 @@ SILENCED = [
     ("kl_div", {"mask": 1}, [np.nan, np.inf, -np.inf]),
     ("kl_div", {"mask": 1, "log_target": True}, [np.nan, np.inf, -np.inf]),
 ]
+BY_WEIGHT = ("mse_loss", "l1_loss", "log_cosh_loss", "quantile_loss")
 
 
 @pytest.mark.parametrize(("name", "options", "junk"), SILENCED)
@@ -160,7 +166,8 @@ def test_a_weight_of_zero_and_a_mask_silence(
     expected = loss(
         *map(backend.array, (good, good[::-1])), **rest, **extra
     )
-    divides = 1.5 if rest and name not in ("mse_loss", "l1_loss") else 1.0
+    plain = rest and name not in BY_WEIGHT
+    divides = 1.5 if plain else 1.0
     for bad in junk:
         for x, y in [(bad, 1.0), (0.3, bad), (bad, bad)]:
             x = backend.array([good[0], x, good[1]])
@@ -501,6 +508,8 @@ NUMBERS = [
     ("huber_loss", "delta"),
     ("smooth_l1_loss", "beta"),
     ("gaussian_nll_loss", "eps"),
+    ("beta_nll", "eps"),
+    ("beta_nll", "beta"),
     ("poisson_nll_loss", "eps"),
     ("margin_ranking_loss", "margin"),
     ("hinge_embedding_loss", "margin"),
@@ -516,6 +525,8 @@ NUMBERS = [
 ]
 FLAGS = [
     ("gaussian_nll_loss", "full"),
+    ("beta_nll", "full"),
+    ("poisson_nll_loss", "full"),
     ("poisson_nll_loss", "log_input"),
     ("kl_div", "log_target"),
     ("triplet_margin_loss", "swap"),

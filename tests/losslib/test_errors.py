@@ -294,6 +294,9 @@ ONE_OF = {
     ("multi_margin_loss", "p"),
     ("poisson_nll_loss", "full"),
 }  # where any other value is one too many
+    ("multi_margin_loss", "p"),  # any other value is one too many
+    ("quantile_loss", "q"),  # a list of levels is welcome
+}
 
 
 @pytest.mark.parametrize("name", by_entry(lambda e: bool(e.bad)))

@@ -217,6 +217,10 @@ SYMMETRIC = {
     "huber_loss": ["input", "target"],
     "smooth_l1_loss": ["input", "target"],
     "gaussian_nll_loss": ["input", "target"],
+    "beta_nll": ["input", "target"],
+    "crps_gaussian": ["input", "target"],
+    "log_cosh_loss": ["input", "target"],
+    "quantile_loss": ["input", "target"],
     "cosine_embedding_loss": ["input1", "input2"],
 }
 

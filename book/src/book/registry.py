@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from itertools import product
 from typing import Any, Literal
 
+import mpmath
 import numpy as np
 from mpmath import (
     acos,
@@ -748,12 +749,35 @@ def _huber(x: Any, y: Any, delta: float = 1.0) -> Any:
     return r * r / 2 if r <= d else d * (r - d / 2)
 
 
+def _log_cosh(x: Any, y: Any) -> Any:
+    r = abs(x - y)
+    if r < 100:
+        return log(mpmath.cosh(r))
+    return r - log(mpf(2)) + log1p(exp(-2 * r))
+
+
 def _gaussian(
     x: Any, y: Any, v: Any, full: bool = False, eps: float = 1e-6
 ) -> Any:
     v = max(v, mpf(eps))
     constant = log(2 * pi) if full else 0
     return (log(v) + (x - y) ** 2 / v + constant) / 2
+
+
+def _beta_gaussian(
+    x: Any, y: Any, v: Any, beta: float = 0.5, eps: float = 1e-6
+) -> Any:
+    return max(v, mpf(eps)) ** mpf(beta) * _gaussian(x, y, v, eps=eps)
+
+
+def _crps(x: Any, y: Any, s: Any) -> Any:
+    """Return the mean distance to a draw, less half that of two draws."""
+    r = abs(x - y)
+    if not s:
+        return r
+    to_a_draw = r * mpmath.erf(r / s / mpmath.sqrt(2))
+    to_a_draw += s * mpmath.sqrt(2 / pi) * exp(-((r / s) ** 2) / 2)
+    return to_a_draw - s / mpmath.sqrt(pi)
 
 
 def _poisson(
@@ -964,6 +988,15 @@ def _out_of_unit(option: str) -> tuple[tuple[dict[str, Any], str], ...]:
 def _regression(name: str, **claims: Any) -> Entry:
     claims = {"convex": ("input", "target"), "torch": F + name, **claims}
     return Entry(name, _elements(REALS, REALS), **claims)
+
+
+def _of_a_spread(name: str, spread: str, **claims: Any) -> Entry:
+    arguments = {
+        "input": Argument(REALS),
+        "target": Argument(REALS),
+        spread: Argument(VARIANCES, or_number=True),
+    }
+    return Entry(name, Form(arguments, SCALARS, inner=0), **claims)
 
 
 def _of_margins(
@@ -1322,17 +1355,30 @@ ENTRIES = [
         bad=(({"beta": -1.0}, "beta must .*got -1.0"),),
         lipschitz="1",
     ),
-    Entry(
-        "gaussian_nll_loss",
-        Form(
-            {
-                "input": Argument(REALS),
-                "target": Argument(REALS),
-                "var": Argument(VARIANCES, or_number=True),
-            },
-            SCALARS,
-            inner=0,
+    _regression(
+        "log_cosh_loss",
+        optional={"weight": PER_ELEMENT},
+        exact=_log_cosh,
+        lipschitz="1",
+        torch="",
+    ),
+    _regression(
+        "quantile_loss",
+        optional={"weight": PER_ELEMENT},
+        options=({"q": 0.9}, {"q": 1e-3}),
+        exact=lambda x, y, q=0.5: max(mpf(q) * (y - x), (mpf(q) - 1) * (y - x)),
+        bad=(
+            ({"q": 0.0}, "q must be above 0 and below 1, got 0.0"),
+            ({"q": 1}, "q must be above 0 and below 1, got 1"),
+            ({"q": np.nan}, "q must be above 0 and below 1, got nan"),
+            ({"q": [0.5, 0.5]}, "input must hold a prediction for each level of q"),
         ),
+        lipschitz="1/2",
+        torch="",
+    ),
+    _of_a_spread(
+        "gaussian_nll_loss",
+        "var",
         options=({"full": True},),
         exact=_gaussian,
         bad=(
@@ -1343,6 +1389,28 @@ ENTRIES = [
         bounds=("log(1e-6)/2", "oo"),
         lipschitz="oo",
         torch=F + "gaussian_nll_loss",
+    ),
+    _of_a_spread(
+        "beta_nll",
+        "var",
+        options=({"beta": 0.0}, {"beta": 1.0}),
+        exact=_beta_gaussian,
+        bad=(
+            *_out_of_unit("beta"),
+            ({"eps": 0.0}, "eps must be above 0.*got 0.0"),
+            ({"var": -1.0}, "var must not be negative, got -1.0"),
+        ),
+        convex=("input", "target"),
+        bounds=("-exp(-1)", "oo"),
+        lipschitz="oo",
+    ),
+    _of_a_spread(
+        "crps_gaussian",
+        "std",
+        exact=_crps,
+        bad=(({"std": -1.0}, "std must not be negative, got -1.0"),),
+        convex=("input", "target", "std"),
+        lipschitz="1",
     ),
     Entry(
         "poisson_nll_loss",
