@@ -34,7 +34,6 @@ from losslib.distance import (
     pearson_distance,
     standardized_euclidean_distance,
 )
-from losslib.divergence import kl_div
 from losslib.divergence import (
     bhattacharyya_distance,
     chi_squared_divergence,
@@ -116,8 +115,8 @@ __all__ = [
     "a_softmax_loss",
     "arcface_loss",
     "asymmetric_loss",
-    "bhattacharyya_distance",
     "beta_nll",
+    "bhattacharyya_distance",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "bootstrap_loss",

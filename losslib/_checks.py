@@ -216,13 +216,6 @@ def above_zero(x: Array, name: str) -> Array:
             f"{name} must be above 0, got {first_where(x, wrong)}"
         )
     return x if concrete(x) else spoiled(x, wrong)
-    """Return `x`, all of whose values are positive: else raise, or nan where they are hidden."""
-    bad = ~(x > 0)
-    if seen(bad):
-        raise ValueError(
-            f"{name} must be above 0, got {first_where(x, bad)}"
-        )
-    return x if concrete(x) else spoiled(x, bad)
 
 
 def is_number(value: object) -> TypeGuard[float]:

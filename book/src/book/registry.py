@@ -25,12 +25,10 @@ from mpmath import (
     fsum,
     log,
     log1p,
-    mpf,
-    pi,
-    sqrt,
     loggamma,
     mpf,
     pi,
+    sqrt,
     workdps,
 )
 
@@ -813,6 +811,8 @@ def _pearson(u: Any, v: Any) -> Any:
     centred = [[x - fsum(w) / len(w) for x in w] for w in (u, v)]
     flat = any(min(w) == max(w) for w in (u, v))
     return mpf(1) if flat else 1 - _cosine(*centred)
+
+
 def _negative_binomial(
     x: Any, y: Any, a: Any, log_input: bool = True, eps: float = 1e-8
 ) -> Any:
