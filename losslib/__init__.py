@@ -76,6 +76,13 @@ from losslib.similarity import (
     triplet_margin_with_distance_loss,
 )
 from losslib.smoothing import confidence_penalty_loss, smooth_labels
+from losslib.transport import (
+    energy_distance,
+    maximum_mean_discrepancy,
+    sinkhorn,
+    sinkhorn_divergence,
+    wasserstein_1d,
+)
 from losslib.vocabulary import linear_cross_entropy
 
 __version__ = "0.1.0"
@@ -95,6 +102,7 @@ __all__ = [
     "cross_entropy_between",
     "ctc_loss",
     "effective_number_weight",
+    "energy_distance",
     "entropy",
     "exponential_loss",
     "focal_loss",
@@ -116,6 +124,7 @@ __all__ = [
     "logit_adjustment",
     "logsumexp",
     "margin_ranking_loss",
+    "maximum_mean_discrepancy",
     "mse_loss",
     "multi_margin_loss",
     "multilabel_categorical_cross_entropy",
@@ -129,6 +138,8 @@ __all__ = [
     "self_information",
     "sigmoid",
     "sigmoid_focal_loss",
+    "sinkhorn",
+    "sinkhorn_divergence",
     "smooth_l1_loss",
     "smooth_labels",
     "soft_margin_loss",
@@ -138,5 +149,6 @@ __all__ = [
     "symmetric_cross_entropy",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
+    "wasserstein_1d",
     "zero_one_loss",
 ]
