@@ -107,6 +107,13 @@ from losslib.similarity import (
     triplet_margin_with_distance_loss,
 )
 from losslib.smoothing import confidence_penalty_loss, smooth_labels
+from losslib.transport import (
+    energy_distance,
+    maximum_mean_discrepancy,
+    sinkhorn,
+    sinkhorn_divergence,
+    wasserstein_1d,
+)
 from losslib.vocabulary import linear_cross_entropy
 
 __version__ = "0.1.0"
@@ -132,6 +139,7 @@ __all__ = [
     "crps_gaussian",
     "ctc_loss",
     "effective_number_weight",
+    "energy_distance",
     "entropy",
     "euclidean_distance",
     "exponential_loss",
@@ -163,6 +171,7 @@ __all__ = [
     "mahalanobis_distance",
     "manhattan_distance",
     "margin_ranking_loss",
+    "maximum_mean_discrepancy",
     "minkowski_distance",
     "mse_loss",
     "multi_margin_loss",
@@ -182,6 +191,8 @@ __all__ = [
     "self_information",
     "sigmoid",
     "sigmoid_focal_loss",
+    "sinkhorn",
+    "sinkhorn_divergence",
     "smooth_l1_loss",
     "smooth_labels",
     "soft_margin_loss",
@@ -194,5 +205,6 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "tweedie_deviance",
+    "wasserstein_1d",
     "zero_one_loss",
 ]

@@ -434,6 +434,45 @@ def _given_slope() -> Any:
     return GivenSlope
 
 
+def repeat(
+    step: Callable[[tuple[Array, ...]], tuple[Array, ...]],
+    state: tuple[Array, ...],
+    times: int,
+) -> tuple[Array, ...]:
+    """Return the state after so many rounds of ``state = step(state)``, none differentiated.
+
+    A loop; JAX and a compiled PyTorch, which would unroll it, have their own.
+    """
+    jax, torch = sys.modules.get("jax"), sys.modules.get("torch")
+    if jax and isinstance(state[0], jax.Array):
+        last: tuple[Array, ...] = jax.lax.fori_loop(
+            0, times, lambda _, s: step(s), state
+        )
+        return last
+    if torch and torch.is_tensor(state[0]):
+        with torch.no_grad():
+            if torch.compiler.is_compiling():
+                left = torch.full((), times, device=state[0].device)
+                _, *after = torch.while_loop(
+                    lambda left, *_: left > 0,
+                    lambda left, *s: (left - 1, *step(s)),
+                    (left, *state),
+                )
+                return tuple(after)
+            return _looped(step, state, times)
+    return _looped(step, state, times)
+
+
+def _looped(
+    step: Callable[[tuple[Array, ...]], tuple[Array, ...]],
+    state: tuple[Array, ...],
+    times: int,
+) -> tuple[Array, ...]:
+    for _ in range(times):
+        state = step(state)
+    return state
+
+
 def one_hot(target: Array, x: Array) -> Array:
     """Return 1 at the target class of each sample, 0 elsewhere, in the shape and dtype of `x`."""
     xp, axis = library(x), class_axis(x)

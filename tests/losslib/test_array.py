@@ -247,6 +247,29 @@ def test_a_slope_that_is_given(differentiable) -> None:
     )
 
 
+def test_repeat(backend) -> None:
+    start = tuple(backend.array(x) for x in (1.0, [1.0, 2.0]))
+    got = _array.repeat(lambda s: (s[0] + 1, s[0] * s[1]), start, 4)
+    assert backend.numpy(got[0]) == 5
+    np.testing.assert_array_equal(backend.numpy(got[1]), [24.0, 48.0])
+
+
+def test_repeat_is_one_loop_when_compiled(compiled) -> None:
+    """Of a thousand rounds PyTorch makes one, and differentiates none."""
+
+    def f(x):
+        (y,) = _array.repeat(
+            lambda s: (0.5 * s[0] + x.detach(),), (0 * x,), 1000
+        )
+        return x * y
+
+    x = torch.tensor([1.0, 3.0], requires_grad=True)
+    got = compiled(f)(x)
+    got.sum().backward()
+    torch.testing.assert_close(got.detach(), torch.tensor([2.0, 18.0]))
+    torch.testing.assert_close(x.grad, torch.tensor([2.0, 6.0]))
+
+
 def test_what_is_made_for_a_tensor_lies_on_its_device() -> None:
     x = torch.empty(2, 3, device="meta")
     assert _array.positions(x, 1).device == x.device

@@ -11,7 +11,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, partial, wraps
 from itertools import product
 from typing import Any, Literal
 
@@ -370,6 +370,47 @@ OF_STRINGS = Form(  # shape (T, N, C): strings of three labels or fewer
 )
 
 
+OF_LINES = Form(
+    {"u_values": Argument(REALS), "v_values": Argument(REALS)},
+    ((4, 3), (3,)),
+)
+OF_LINE_WEIGHTS: Mapping[str, Argument] = {
+    "u_weights": PER_ELEMENT,
+    "v_weights": PER_ELEMENT,
+}
+BAD_WEIGHTS = (
+    (
+        {"u_weights": -np.ones((4, 3))},
+        r"u_weights must not be negative, got -1.0 at position \(0, 0\)",
+    ),
+    (
+        {"v_weights": np.zeros((4, 3))},
+        "v_weights must have a sum above 0 and finite, got 0.0",
+    ),
+)
+OF_POINTS = Form(
+    {"x": Argument(REALS), "y": Argument(REALS)},
+    ((3, 4, 2), (4, 2)),
+    inner=2,
+)
+COSTS = Domain(  # near enough for the steps to come to their end
+    "costs",
+    lambda rng, shape, n, size: size * (1 + 0.02 * rng.random(shape)),
+)
+SHARES: Mapping[str, Argument] = {
+    "a": Argument(DISTRIBUTIONS, per_row),
+    "b": Argument(DISTRIBUTIONS, lambda shape: (*shape[:-2], shape[-1])),
+}
+
+
+def _of_costs(*names: str) -> Form:
+    return Form(
+        {name: Argument(COSTS) for name in names},
+        ((3, 2, 2), (2, 2)),
+        inner=2,
+    )
+
+
 def _one(name: str, domain: Domain, *shapes: Shape) -> Form:
     return Form(
         {name: Argument(domain)}, shapes or SCALARS, inner=int(bool(shapes))
@@ -414,6 +455,8 @@ class Entry:
     metric : bool
         Whether it is a metric of its first two arguments: symmetric, 0 between a vector and itself
         alone, and no detour is shorter. None where it is no distance.
+    part : str
+        Which of the arrays that it returns, by name, is tried; "" if it returns one.
     """
 
     name: str
@@ -431,11 +474,20 @@ class Entry:
     proper: bool | None = None
     torch: str = ""
     metric: bool | None = None
+    part: str = ""
 
     @property
     def ours(self) -> Callable[..., Any]:
-        """The function itself."""
-        return getattr(importlib.import_module("losslib"), self.name)
+        """The function itself, or the part that is tried of what it returns."""
+        function = getattr(importlib.import_module("losslib"), self.name)
+        if not self.part:
+            return function
+
+        @wraps(function)
+        def part_of_it(*args: Any, **options: Any) -> Any:
+            return getattr(function(*args, **options), self.part)
+
+        return part_of_it
 
     @property
     def theirs(self) -> Callable[..., Any]:
@@ -640,7 +692,7 @@ def _mixed(p: Any, q: Any) -> Any:
     return (_kl(p, m) + _kl(q, m)) / 2
 
 
-def _apart(p: Any, q: Any) -> Any:
+def _roots_apart(p: Any, q: Any) -> Any:
     """Half the squared distance of the roots."""
     return (
         fsum((sqrt(x) - sqrt(y)) ** 2 for x, y in zip(p, q, strict=True))
@@ -673,6 +725,79 @@ def _generated(p: Any, q: Any, generator: str = "kl") -> Any:
         }[generator]()
 
     return fsum(y * f(x / y) for x, y in zip(p, q, strict=True))
+
+
+def _moved(u: Any, v: Any, p: float = 1.0) -> Any:
+    """Return the Wasserstein distance of two samples of one size: sorted, each to its partner."""
+    moves = [abs(x - y) for x, y in zip(sorted(u), sorted(v), strict=True)]
+    return (fsum(x ** mpf(p) for x in moves) / len(u)) ** (1 / mpf(p))
+
+
+def _mean_of_pairs(k: Any, x: Any, y: Any) -> Any:
+    return fsum(k(a, b) for a in x for b in y) / (len(x) * len(y))
+
+
+def _energy(u: Any, v: Any) -> Any:
+    def apart(x: Any, y: Any) -> Any:
+        return _mean_of_pairs(lambda a, b: abs(a - b), x, y)
+
+    return (2 * apart(u, v) - apart(u, u) - apart(v, v)) ** mpf("0.5")
+
+
+def _mean_discrepancy(
+    x: Any,
+    y: Any,
+    kernel: str = "gaussian",
+    bandwidth: float | None = None,
+    unbiased: bool = False,
+) -> Any:
+    def apart(a: Any, b: Any) -> Any:
+        return _norm([s - t for s, t in zip(a, b, strict=True)])
+
+    every = x + y
+    if bandwidth is None:
+        sizes = sorted(
+            apart(a, b) for i, a in enumerate(every) for b in every[:i]
+        )
+        bandwidth = (
+            sizes[(len(sizes) - 1) // 2] + sizes[len(sizes) // 2]
+        ) / 2
+        bandwidth = bandwidth or fsum(sizes) / len(sizes) or 1
+    k = {
+        "gaussian": lambda a, b: exp(-((apart(a, b) / bandwidth) ** 2) / 2),
+        "laplacian": lambda a, b: exp(-apart(a, b) / bandwidth),
+        "energy": lambda a, b: -apart(a, b),
+    }[kernel]
+
+    def within(z: Any) -> Any:
+        mean, n = _mean_of_pairs(k, z, z), len(z)
+        if not unbiased:
+            return mean
+        return (mean * n - k(z[0], z[0])) / (n - 1)
+
+    return within(x) + within(y) - 2 * _mean_of_pairs(k, x, y)
+
+
+def _entropic(c: Any, epsilon: float = 0.01, largest: Any = None) -> Any:
+    """Return the entropic cost between two pairs of points of equal weights, in closed form."""
+    blur = epsilon * (largest or max(abs(x) for row in c for x in row))
+    stay = (
+        _sigmoid((c[0][1] + c[1][0] - c[0][0] - c[1][1]) / (2 * blur)) / 2
+    )
+    plan = ((stay, mpf("0.5") - stay), (mpf("0.5") - stay, stay))
+    return fsum(
+        p * x + blur * _xlogy(p, 4 * p)
+        for shares, row in zip(plan, c, strict=True)
+        for p, x in zip(shares, row, strict=True)
+    )
+
+
+def _debiased(c: Any, c_a: Any, c_b: Any, epsilon: float = 0.01) -> Any:
+    largest = max(abs(x) for row in c for x in row)
+    between, of_a, of_b = (
+        _entropic(x, epsilon, largest) for x in (c, c_a, c_b)
+    )
+    return between - (of_a + of_b) / 2
 
 
 def _smoothed(z: Any, t: int, label_smoothing: float = 0) -> Any:
@@ -1679,7 +1804,7 @@ ENTRIES = [
             ),
             (
                 "hellinger_distance",
-                lambda p, q: sqrt(_apart(p, q)),
+                lambda p, q: sqrt(_roots_apart(p, q)),
                 (),
                 "1",
             ),
@@ -1858,6 +1983,66 @@ ENTRIES = [
         ),
         bounds=("0", "1"),
         metric=True,
+    ),
+    # Distances of samples
+    Entry(
+        "wasserstein_1d",
+        OF_LINES,
+        "measure",
+        OF_LINE_WEIGHTS,
+        options=({"p": 2.0},),
+        bad=(*BAD_WEIGHTS, ({"p": 0.5}, "p must be .* at least 1, got 0.5")),
+        exact=_moved,
+    ),
+    Entry(
+        "energy_distance",
+        OF_LINES,
+        "measure",
+        OF_LINE_WEIGHTS,
+        bad=BAD_WEIGHTS,
+        exact=_energy,
+        slack=1e-15,
+    ),
+    Entry(
+        "maximum_mean_discrepancy",
+        OF_POINTS,
+        "measure",
+        options=(
+            {"kernel": "laplacian"},
+            {"kernel": "energy"},
+            {"unbiased": True},
+            {"bandwidth": 0.5},
+        ),
+        bad=(({"bandwidth": 0.0}, "bandwidth must be above 0, got 0.0"),),
+        exact=_mean_discrepancy,
+        slack=1e-15,
+    ),
+    *(
+        Entry(
+            name,
+            _of_costs(*costs),
+            "measure",
+            SHARES,
+            options=({"epsilon": 0.1},),
+            bad=(
+                ({"epsilon": 0.0}, "epsilon must be above 0, got 0.0"),
+                ({"steps": 0}, "steps must be .* at least 1, got 0"),
+            ),
+            exact=exact,
+            bounds=bounds,
+            slack=1e-15,
+            part=part,
+        )
+        for name, costs, exact, bounds, part in (
+            ("sinkhorn", ("cost",), _entropic, ("0", "oo"), "value"),
+            (
+                "sinkhorn_divergence",
+                ("cost", "cost_a", "cost_b"),
+                _debiased,
+                None,
+                "",
+            ),
+        )
     ),
     # What becomes of the losses of the samples, and what goes into a loss
     Entry(
