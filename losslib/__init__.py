@@ -61,7 +61,15 @@ from losslib.noise import (
     symmetric_cross_entropy,
 )
 from losslib.objective import l1_penalty, l2_penalty, reduce
-from losslib.ranking import margin_ranking_loss
+from losslib.ranking import (
+    cox_loss,
+    lambdarank_weight,
+    listmle_loss,
+    listnet_loss,
+    margin_ranking_loss,
+    ordinal_loss,
+    ranknet_loss,
+)
 from losslib.regression import (
     gaussian_nll_loss,
     huber_loss,
@@ -91,6 +99,7 @@ __all__ = [
     "confidence_penalty_loss",
     "cosface_loss",
     "cosine_embedding_loss",
+    "cox_loss",
     "cross_entropy",
     "cross_entropy_between",
     "ctc_loss",
@@ -109,7 +118,10 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "l_softmax_loss",
+    "lambdarank_weight",
     "linear_cross_entropy",
+    "listmle_loss",
+    "listnet_loss",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
@@ -123,8 +135,10 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "mutual_information",
     "nll_loss",
+    "ordinal_loss",
     "poisson_nll_loss",
     "poly_loss",
+    "ranknet_loss",
     "reduce",
     "self_information",
     "sigmoid",
