@@ -124,14 +124,14 @@ def ranknet_loss(
 ) -> Array:
     r"""RankNet: the logistic loss of every pair of a list of which one should lie above the other.
 
-    .. math:: \ell = \sum_{y_i>y_j} w_{ij}\,\log\bigl(1+e^{-(s_i-s_j)}\bigr)
+    .. math:: \ell = \sum_{y_i>y_j} w_{ij}\,\log\bigl(1+e^{-(z_i-z_j)}\bigr)
 
     With the weights of `lambdarank_weight` it is LambdaRank.
 
     Parameters
     ----------
     input : array, shape (L) or (…, L)
-        The scores :math:`s` of the items of a list, real floating.
+        The scores :math:`z` of the items of a list, real floating.
     target : array, shape of `input`
         The relevance :math:`y`, the larger the better; any real dtype. Two items that are equally
         relevant are no pair.
@@ -166,14 +166,14 @@ def ranknet_loss(
     A sum over pairs, as in TF-Ranking: long lists weigh more. It takes memory for all
     :math:`L^2` pairs.
 
-    Gradient: a pair pulls :math:`s_i` up and :math:`s_j` down by
-    :math:`w_{ij}\,\sigma(s_j-s_i)`.
+    Gradient: a pair pulls :math:`z_i` up and :math:`z_j` down by
+    :math:`w_{ij}\,\sigma(z_j-z_i)`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> s, y = np.array([[2.0, 0.0, 1.0]]), np.array([[2, 1, 0]])
-    >>> print(f"{ranknet_loss(s, y):.4f}")
+    >>> z, y = np.array([[2.0, 0.0, 1.0]]), np.array([[2, 1, 0]])
+    >>> print(f"{ranknet_loss(z, y):.4f}")
     1.7535
 
     References
@@ -184,15 +184,15 @@ def ranknet_loss(
     Burges et al. (2005), Learning to rank using gradient descent.
     https://doi.org/10.1145/1102351.1102363
     """
-    s, y, kept = _lists(mask, input=input, target=target)
-    xp = library(s)
+    z, y, kept = _lists(mask, input=input, target=target)
+    xp = library(z)
     pairs = y[..., :, None] > y[..., None, :]
     pairs = pairs & kept[..., :, None] & kept[..., None, :]
     if weight is not None:
-        w = _of_pairs(weight, s)
+        w = _of_pairs(weight, z)
         pairs = pairs & (w != 0)
-    with quiet(s, invalid="ignore"):  # of what is no pair
-        ahead = xp.where(pairs, s[..., :, None] - s[..., None, :], 0.0)
+    with quiet(z, invalid="ignore"):  # of what is no pair
+        ahead = xp.where(pairs, z[..., :, None] - z[..., None, :], 0.0)
     loss = xp.where(pairs, softplus(-ahead), 0.0)
     total = xp.sum(loss if weight is None else w * loss, axis=(-2, -1))
     return _over_lists(total, kept, reduction, input)
@@ -211,7 +211,7 @@ def lambdarank_weight(
     Parameters
     ----------
     input : array, shape (L) or (…, L)
-        The scores :math:`s` of the items of a list, real floating.
+        The scores :math:`z` of the items of a list, real floating.
     target : array, shape of `input`
         The relevance :math:`y`, the larger the better; any real dtype.
     mask : array of bool, broadcasts to the shape of `input`, optional
@@ -241,8 +241,8 @@ def lambdarank_weight(
     Examples
     --------
     >>> import numpy as np
-    >>> s, y = np.array([0.3, 2.0, 1.0]), np.array([2, 0, 1])
-    >>> print(lambdarank_weight(s, y).round(4))
+    >>> z, y = np.array([0.3, 2.0, 1.0]), np.array([2, 0, 1])
+    >>> print(lambdarank_weight(z, y).round(4))
     [[0.     0.4131 0.0721]
      [0.4131 0.     0.1016]
      [0.0721 0.1016 0.    ]]
@@ -252,11 +252,11 @@ def lambdarank_weight(
     Burges, Ragno and Le (2006), Learning to rank with nonsmooth cost functions.
     https://proceedings.neurips.cc/paper/2971-learning-to-rank-with-nonsmooth-cost-functions
     """
-    s, y, kept = _lists(mask, input=input, target=target)
-    xp = library(s)
-    gain = xp.where(kept, 2.0 ** cast(y, s.dtype) - 1, 0.0)
-    discount = math.log(2) / log1p(cast(_ranks(s, kept), s.dtype))
-    best = math.log(2) / log1p(cast(_ranks(y, kept), s.dtype))
+    z, y, kept = _lists(mask, input=input, target=target)
+    xp = library(z)
+    gain = xp.where(kept, 2.0 ** cast(y, z.dtype) - 1, 0.0)
+    discount = math.log(2) / log1p(cast(_ranks(z, kept), z.dtype))
+    best = math.log(2) / log1p(cast(_ranks(y, kept), z.dtype))
     ideal = xp.sum(gain * best, axis=-1)[..., None, None]
     swap = xp.abs(
         (gain[..., :, None] - gain[..., None, :])
@@ -277,14 +277,14 @@ def listnet_loss(
 ) -> Array:
     r"""ListNet: the cross-entropy of two guesses of which item comes first.
 
-    .. math:: \ell = -\sum_i p_i\,\log q_i, \qquad p=\mathrm{softmax}(y),\ q=\mathrm{softmax}(s)
+    .. math:: \ell = -\sum_i p_i\,\log q_i, \qquad p=\mathrm{softmax}(y),\ q=\mathrm{softmax}(z)
 
     It is :math:`\mathrm{KL}(p\,\|\,q)` plus the entropy of :math:`p`.
 
     Parameters
     ----------
     input : array, shape (L) or (…, L)
-        The scores :math:`s` of the items of a list, real floating.
+        The scores :math:`z` of the items of a list, real floating.
     target : array, shape of `input`
         The relevance :math:`y`, on the scale of scores; any real dtype.
     mask : array of bool, broadcasts to the shape of `input`, optional
@@ -316,8 +316,8 @@ def listnet_loss(
     Examples
     --------
     >>> import numpy as np
-    >>> s, y = np.array([[2.0, 0.0, 1.0]]), np.array([[2, 1, 0]])
-    >>> print(f"{listnet_loss(s, y):.4f}")
+    >>> z, y = np.array([[2.0, 0.0, 1.0]]), np.array([[2, 1, 0]])
+    >>> print(f"{listnet_loss(z, y):.4f}")
     0.9871
 
     References
@@ -325,9 +325,9 @@ def listnet_loss(
     Cao, Qin, Liu, Tsai and Li (2007), Learning to rank: from pairwise approach to listwise
     approach. https://doi.org/10.1145/1273496.1273513
     """
-    s, y, kept = _lists(mask, input=input, target=target)
-    xp, rows = library(s), (math.prod(s.shape[:-1]), s.shape[-1])
-    if s.shape[-1] == 0:
+    z, y, kept = _lists(mask, input=input, target=target)
+    xp, rows = library(z), (math.prod(z.shape[:-1]), z.shape[-1])
+    if z.shape[-1] == 0:
         raise ValueError(
             f"input must hold at least one score per list, got shape {tuple(input.shape)}"
         )
@@ -336,10 +336,10 @@ def listnet_loss(
         log_probabilities(
             xp.reshape(xp.where(kept | ~some, x, -math.inf), rows)
         )
-        for x in (s, cast(y, s.dtype))
+        for x in (z, cast(y, z.dtype))
     )
     p = xp.where(xp.reshape(kept, rows), xp.exp(log_p), 0.0)
-    loss = xp.reshape(-product_sum(p, log_q, 1), tuple(s.shape[:-1]))
+    loss = xp.reshape(-product_sum(p, log_q, 1), tuple(z.shape[:-1]))
     return _over_lists(loss, kept, reduction, input)
 
 
@@ -352,14 +352,14 @@ def listmle_loss(
 ) -> Array:
     r"""ListMLE: the negative log-likelihood of an order, each place drawn from what is left.
 
-    .. math:: \ell = \sum_{k=1}^L\Bigl(\log\sum_{j=k}^L e^{s_{\pi_j}} - s_{\pi_k}\Bigr)
+    .. math:: \ell = \sum_{k=1}^L\Bigl(\log\sum_{j=k}^L e^{z_{\pi_j}} - z_{\pi_k}\Bigr)
 
     with the order :math:`\pi` from the most relevant item to the least (Plackett and Luce).
 
     Parameters
     ----------
     input : array, shape (L) or (…, L)
-        The scores :math:`s` of the items of a list, real floating.
+        The scores :math:`z` of the items of a list, real floating.
     target : array, shape of `input`
         The relevance, the larger the better; any real dtype. Only the order counts, and equals
         have that in which they stand.
@@ -389,14 +389,14 @@ def listmle_loss(
     -----
     To treat equals alike, shuffle each list before, or use ``cox_loss(input, -target, ones)``.
 
-    Gradient: :math:`\sum_k[\,j\text{ not placed before }k\,]\,q_k(j) - 1` in :math:`s_j`, with
+    Gradient: :math:`\sum_k[\,j\text{ not placed before }k\,]\,q_k(j) - 1` in :math:`z_j`, with
     :math:`q_k` the softmax over what is left at place k.
 
     Examples
     --------
     >>> import numpy as np
-    >>> s, y = np.array([[2.0, 0.0, 1.0]]), np.array([[2, 1, 0]])
-    >>> print(f"{listmle_loss(s, y):.4f}")
+    >>> z, y = np.array([[2.0, 0.0, 1.0]]), np.array([[2, 1, 0]])
+    >>> print(f"{listmle_loss(z, y):.4f}")
     1.7209
 
     References
@@ -406,10 +406,10 @@ def listmle_loss(
     Xia, Liu, Wang, Zhang and Li (2008), Listwise approach to learning to rank: theory and
     algorithm. https://doi.org/10.1145/1390156.1390306
     """
-    s, y, kept = _lists(mask, input=input, target=target)
-    xp = library(s)
+    z, y, kept = _lists(mask, input=input, target=target)
+    xp = library(z)
     order = _order(-y, kept)
-    z = xp.take_along_axis(s, order, axis=-1)
+    z = xp.take_along_axis(z, order, axis=-1)
     top, more = _log_sums(z)
     loss = xp.where(
         xp.take_along_axis(kept, order, axis=-1), (top - z) + more, 0.0
@@ -427,7 +427,7 @@ def cox_loss(
 ) -> Array:
     r"""Cox's partial likelihood: at each event, who of those still at risk had it.
 
-    .. math:: \ell_i = \Bigl[\log\sum_{t_j\ge t_i} e^{s_j} - s_i\Bigr]
+    .. math:: \ell_i = \Bigl[\log\sum_{t_j\ge t_i} e^{z_j} - z_i\Bigr]
               \quad\text{where there is an event, else }0
 
     Of events at one time each meets all who are at risk then, the others included: Breslow's
@@ -436,7 +436,7 @@ def cox_loss(
     Parameters
     ----------
     input : array, shape (N) or (…, N)
-        Logarithms of the risks :math:`s` of N persons, real floating. Those along the last axis
+        Logarithms of the risks :math:`z` of N persons, real floating. Those along the last axis
         are at risk together; the axes before it are strata.
     time : array, shape of `input`
         When a person was seen last, :math:`t`; any real dtype.
@@ -471,13 +471,13 @@ def cox_loss(
     batches, only those of the batch are at risk together.
 
     Gradient: :math:`\sum_{i\text{ an event}}[t_j\ge t_i]\,q_i(j)-[j\text{ an event}]` in
-    :math:`s_j`, with :math:`q_i` the softmax over those at risk at :math:`t_i`.
+    :math:`z_j`, with :math:`q_i` the softmax over those at risk at :math:`t_i`.
 
     Examples
     --------
     >>> import numpy as np
-    >>> s, t, d = np.array([1.0, 0.0, 2.0]), np.array([3, 5, 8]), np.array([1, 0, 1])
-    >>> print(cox_loss(s, t, d, reduction="none").round(4) + 0.0)
+    >>> z, t, d = np.array([1.0, 0.0, 2.0]), np.array([3, 5, 8]), np.array([1, 0, 1])
+    >>> print(cox_loss(z, t, d, reduction="none").round(4) + 0.0)
     [1.4076 0.     0.    ]
 
     References
@@ -487,8 +487,8 @@ def cox_loss(
 
     Breslow (1974), Covariance analysis of censored survival data. https://doi.org/10.2307/2529620
     """
-    s, t, kept, d = _lists(mask, input=input, time=time, event=event)
-    xp, dies = library(s), kept & (d == 1)
+    z, t, kept, d = _lists(mask, input=input, time=time, event=event)
+    xp, dies = library(z), kept & (d == 1)
     other = kept & (d != 0) & (d != 1)
     if seen(other):
         raise ValueError(
@@ -496,16 +496,16 @@ def cox_loss(
             f"got {first_where(event, other)}"
         )
     if not concrete(other):
-        s = poison(s, other)
+        z = poison(z, other)
     order = _order(t, kept)
     back = xp.argsort(order, axis=-1)
-    top, more = _log_sums(xp.take_along_axis(s, order, axis=-1))
+    top, more = _log_sums(xp.take_along_axis(z, order, axis=-1))
     first = xp.take_along_axis(
         _first_of_equals(t, kept, order), back, axis=-1
     )
     top, more = (xp.take_along_axis(x, first, axis=-1) for x in (top, more))
-    loss = xp.where(dies, (top - s) + more, 0.0 * s)
-    return reduce(loss, reduction, weight=cast(dies, s.dtype), like=input)
+    loss = xp.where(dies, (top - z) + more, 0.0 * z)
+    return reduce(loss, reduction, weight=cast(dies, z.dtype), like=input)
 
 
 def ordinal_loss(
@@ -618,17 +618,17 @@ def _lists(
     check_real(**columns)
     check_vectors(input=input)
     check_same_shape(input=input, **columns)
-    s = lift(input)
+    z = lift(input)
     first, *others = (
-        x if xp.isdtype(x.dtype, "real floating") else indices(x, s)
+        x if xp.isdtype(x.dtype, "real floating") else indices(x, z)
         for x in columns.values()
     )
     if mask is None:
-        return s, first, xp.ones_like(s, dtype=xp.bool), *others
+        return z, first, xp.ones_like(z, dtype=xp.bool), *others
     check_mask(mask=mask)
     check_broadcasts(tuple(input.shape), mask=mask)
     kept = xp.broadcast_to(mask, tuple(input.shape))
-    return xp.where(kept, s, 0.0), first, kept, *others
+    return xp.where(kept, z, 0.0), first, kept, *others
 
 
 def _over_lists(
@@ -640,16 +640,16 @@ def _over_lists(
     return reduce(loss, reduction, weight=weight, like=input)
 
 
-def _of_pairs(weight: Array, s: Array) -> Array:
+def _of_pairs(weight: Array, z: Array) -> Array:
     """Check a weight for each pair, and return it in the dtype of the scores."""
-    namespace(input=s, weight=weight)
+    namespace(input=z, weight=weight)
     check_floating(weight=weight)
-    shape = (*s.shape, s.shape[-1])
+    shape = (*z.shape, z.shape[-1])
     if tuple(weight.shape) != shape:
         raise ValueError(
             f"weight must hold one number per pair, shape {shape}, got {tuple(weight.shape)}"
         )
-    return cast(weight, s.dtype)
+    return cast(weight, z.dtype)
 
 
 def _order(key: Array, kept: Array) -> Array:
