@@ -59,7 +59,6 @@ CHAPTER_TO_COME = {
     "counts",
     "ctc",
     "divergence",
-    "ranking",
     "regression",
     "similarity",
     "vocabulary",
