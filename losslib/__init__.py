@@ -88,7 +88,15 @@ from losslib.noise import (
     symmetric_cross_entropy,
 )
 from losslib.objective import l1_penalty, l2_penalty, reduce
-from losslib.ranking import margin_ranking_loss
+from losslib.ranking import (
+    cox_loss,
+    lambdarank_weight,
+    listmle_loss,
+    listnet_loss,
+    margin_ranking_loss,
+    ordinal_loss,
+    ranknet_loss,
+)
 from losslib.regression import (
     beta_nll,
     crps_gaussian,
@@ -134,6 +142,7 @@ __all__ = [
     "cosface_loss",
     "cosine_distance",
     "cosine_embedding_loss",
+    "cox_loss",
     "cross_entropy",
     "cross_entropy_between",
     "crps_gaussian",
@@ -161,8 +170,11 @@ __all__ = [
     "l1_penalty",
     "l2_penalty",
     "l_softmax_loss",
+    "lambdarank_weight",
     "linear_cross_entropy",
     "log_cosh_loss",
+    "listmle_loss",
+    "listnet_loss",
     "log_sigmoid",
     "log_softmax",
     "logistic_loss",
@@ -186,6 +198,10 @@ __all__ = [
     "poisson_nll_loss",
     "poly_loss",
     "quantile_loss",
+    "ordinal_loss",
+    "poisson_nll_loss",
+    "poly_loss",
+    "ranknet_loss",
     "reduce",
     "renyi_divergence",
     "self_information",

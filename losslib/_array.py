@@ -361,6 +361,26 @@ def fold(
     return states[-1], tuple(stacked)  # type: ignore[return-value]
 
 
+def running(join: Callable[[State, State], State], *state: Array) -> State:
+    """Return what `join` makes of all entries up to each, along the last axis.
+
+    It must not matter where one begins to join. Of n entries, in log n steps, each over all at
+    once.
+    """
+    xp, step = library(state[0]), 1
+    while step < state[0].shape[-1]:
+        joined = join(
+            tuple(x[..., :-step] for x in state),  # type: ignore[arg-type]
+            tuple(x[..., step:] for x in state),  # type: ignore[arg-type]
+        )
+        state = tuple(
+            xp.concat([x[..., :step], y], axis=-1)
+            for x, y in zip(state, joined, strict=True)
+        )
+        step *= 2
+    return state  # type: ignore[return-value]
+
+
 def log_add(x: Array, y: Array) -> Array:
     """Return log(exp(x) + exp(y)), with the true second derivative: `logaddexp` may have nan."""
     xp = library(x)

@@ -212,6 +212,24 @@ def test_fold(backend) -> None:
     assert each.shape == (0, 2)
 
 
+@pytest.mark.parametrize("n", [0, 1, 2, 5, 8, 13])
+def test_running(backend, n) -> None:
+    """Of a join that is not the same both ways: to multiply by one number and add another."""
+    a, b = np.random.default_rng(n).normal(size=(2, 3, n))
+
+    def join(first, then):
+        return first[0] * then[0], first[1] * then[0] + then[1]
+
+    got = _array.running(join, *map(backend.array, (a, b)))
+    x = np.zeros(3)
+    for k in range(n):
+        x = a[:, k] * x + b[:, k]
+        np.testing.assert_allclose(
+            backend.numpy(got[1])[:, k], x, rtol=1e-9
+        )
+    assert got[1].shape == (3, n)
+
+
 def test_log_add(backend) -> None:
     x = np.array([0.0, -1e30, 700.0, 800.0])
     y = np.array([0.0, -1e30, 710.0, -1e30])

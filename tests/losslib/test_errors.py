@@ -160,6 +160,7 @@ def test_wrong_kinds_of_numbers(backend, name, argument) -> None:
 BLAMED = {
     ("ctc_loss", "targets"): "targets|target_lengths",
     ("linear_cross_entropy", "linear_weight"): "linear_weight|target",
+    ("ordinal_loss", "thresholds"): "thresholds|target",
 }
 # Samples of any size.
 ANY_LENGTH = {

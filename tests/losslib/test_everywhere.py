@@ -42,6 +42,7 @@ from harness import (
 EAGER = [NUMPY, TORCH]
 DIFFERENTIATED = {entry.name for entry in TABLE.values()} - {
     "effective_number_weight",
+    "lambdarank_weight",
     "logit_adjustment",
     "smooth_labels",
 }
@@ -251,6 +252,8 @@ def test_reductions_and_empty_batches(backend, name) -> None:
         close(total, values.sum())
         if name == "ctc_loss":
             values = values / arrays["target_lengths"]
+        if name == "cox_loss":  # whose mean is over the events
+            values = values[arrays["event"] == 1]
         if 0 in shape:
             assert values.size == 0
             assert np.isnan(mean)
@@ -537,7 +540,7 @@ def test_what_counts_nowhere_may_hold_anything(
     got, its = value_and_slope(
         entry, backend, on(backend, arrays), **options
     )
-    if expected.ndim and expected.shape == np.shape(arrays["target"]):
+    if expected.ndim and expected.shape == arrays[entry.first].shape:
         assert np.all(expected[at] == 0)
     close(got, expected)
     if its is not None:

@@ -151,6 +151,19 @@ COUNTS = Domain(
 )
 FEW = Domain(COUNTS.name, COUNTS.draw, (0.0, 1.0, 7.0), REAL)
 AMOUNTS = Domain("[0, ∞)", POSITIVE.draw, DISTANCES.extremes, REAL)
+GRADES = Domain(
+    "grades 0, 1, 2, …",
+    lambda rng, shape, n, size: np.floor(2 * size * rng.random(shape)),
+    (0.0, 1.0, 4.0, 30.0),
+    REAL,
+)
+CUTS = Domain(
+    "increasing numbers",
+    lambda rng, shape, n, size: (
+        np.cumsum(0.1 + np.abs(size * rng.normal(size=shape)), axis=-1)
+        - size * shape[-1] / 2
+    ),
+)
 TALLIES = Domain(
     "1, 2, 3, …",
     lambda rng, shape, n, size: np.ceil(
@@ -323,6 +336,11 @@ def _vectors(of: Domain = REALS, **more: Argument) -> Form:
     )
 
 
+OF_GRADES = Form(
+    {"input": Argument(REALS), "target": Argument(GRADES)},
+    ((4, 3), (2, 4, 3), (3,), (0, 3)),
+    ((),),
+)
 OF_LAYERS = Form(  # shape (N, F): five classes
     {
         "input": Argument(REALS),
@@ -1046,6 +1064,50 @@ def _alignments(
     return -log(total)
 
 
+def _by_grade(y: Any) -> list[int]:
+    """Places from the most relevant item to the least; equals as they stand."""
+    return sorted(range(len(y)), key=lambda i: -y[i])
+
+
+def _ranknet(s: Any, y: Any) -> Any:
+    n = range(len(y))
+    return fsum(_softplus(s[j] - s[i]) for i in n for j in n if y[i] > y[j])
+
+
+def _listmle(s: Any, y: Any) -> Any:
+    z = [s[i] for i in _by_grade(y)]
+    return fsum(_surprise(z[k:], 0) for k in range(len(z)))
+
+
+def _cox(s: Any, t: Any, event: Any) -> Any:
+    def cost(i: int) -> Any:
+        others = [j for j in range(len(s)) if j != i and t[j] >= t[i]]
+        return _surprise([s[i], *(s[j] for j in others)], 0)
+
+    return [cost(i) if died else mpf(0) for i, died in enumerate(event)]
+
+
+def _swaps(s: Any, y: Any) -> Any:
+    def discounts(x: Any) -> Any:
+        places = _by_grade(x)
+        return [log(2) / log(2 + places.index(i)) for i in range(len(x))]
+
+    gain, here = [2**a - 1 for a in y], discounts(s)
+    ideal, n = _dot(gain, discounts(y)), range(len(y))
+    return [
+        abs((gain[i] - gain[j]) * (here[i] - here[j])) / (ideal or mpf(1))
+        for i in n
+        for j in n
+    ]
+
+
+def _between(z: Any, y: int, cuts: Any) -> Any:
+    low = exp(-_softplus(z - cuts[y - 1])) if y else mpf(0)
+    if y == len(cuts):
+        return _softplus(cuts[-1] - z)
+    return -log(exp(-_softplus(z - cuts[y])) - low)
+
+
 def _generalised(z: Any, t: int, q: float = 0.7) -> Any:
     cost = _surprise(z, t)
     return -expm1(-q * cost) / q if q else cost
@@ -1632,6 +1694,67 @@ ENTRIES = [
         torch=F + "margin_ranking_loss",
     ),
     Entry(
+        "ranknet_loss",
+        OF_GRADES,
+        optional={
+            "mask": KEPT,
+            "weight": Argument(POSITIVE, lambda shape: (*shape, shape[-1])),
+        },
+        exact=_ranknet,
+        convex=("input",),
+        lipschitz="floor(n**2/2)",
+    ),
+    Entry(
+        "listnet_loss",
+        OF_GRADES,
+        optional={"mask": KEPT},
+        exact=lambda s, y: fsum(
+            a * _surprise(s, k) for k, a in enumerate(_softmax(y))
+        ),
+        convex=("input",),
+        lipschitz="2",
+    ),
+    Entry(
+        "listmle_loss",
+        OF_GRADES,
+        optional={"mask": KEPT},
+        exact=_listmle,
+        convex=("input",),
+        lipschitz="2*(n-1)",
+    ),
+    Entry(
+        "cox_loss",
+        Form(
+            {
+                "input": Argument(REALS),
+                "time": Argument(COUNTS),
+                "event": Argument(BITS),
+            },
+            OF_GRADES.shapes,
+            ((),),
+        ),
+        optional={"mask": KEPT},
+        exact=_cox,
+        convex=("input",),
+        lipschitz="2*(n-1)",
+    ),
+    Entry(
+        "ordinal_loss",
+        Form(
+            {
+                "input": Argument(REALS),
+                "target": Argument(CLASS),
+                "thresholds": Argument(CUTS, lambda shape: (3,), None),
+            },
+            ((9,), (2, 3), (), (0,)),
+            inner=0,
+            n=lambda shape: 4,
+        ),
+        exact=_between,
+        convex=("input", "thresholds"),
+        lipschitz="1",
+    ),
+    Entry(
         "cosine_embedding_loss",
         OF_PAIRS,
         options=({"margin": 0.2},),
@@ -2070,6 +2193,14 @@ ENTRIES = [
         ],
         slack=1e-23,
         bounds=("-oo", "0"),
+    ),
+    Entry(
+        "lambdarank_weight",
+        OF_GRADES,
+        "weight",
+        optional={"mask": KEPT},
+        exact=_swaps,
+        bounds=("0", "1-log(2)/log(n+1)"),
     ),
     Entry(
         "smooth_labels",
