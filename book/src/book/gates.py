@@ -61,7 +61,6 @@ CHAPTER_TO_COME = {
     "divergence",
     "ranking",
     "regression",
-    "similarity",
     "vocabulary",
 }
 # Files for people and tools, which are not pages of the book.
