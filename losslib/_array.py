@@ -250,9 +250,14 @@ def spoiled(x: Array, wrong: Array) -> Array:
     return x * library(x).where(wrong, math.nan, 1.0)
 
 
-def number(value: float | Sequence[float], like: Array) -> Array:
-    """Return a number, or a list of them, in the library, dtype and device of `like`."""
+def number(value: float, like: Array) -> Array:
+    """Return a number as an array without axes, in the library, dtype and device of `like`."""
     return library(like).asarray(value, dtype=like.dtype, **_device(like))
+
+
+def numbers(values: Sequence[float], like: Array) -> Array:
+    """Return a list of numbers as an array, in the library, dtype and device of `like`."""
+    return library(like).asarray(values, dtype=like.dtype, **_device(like))
 
 
 def clip(x: Array, bound: float) -> Array:

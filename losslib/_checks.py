@@ -27,8 +27,6 @@ from losslib._array import (
 
 OPTIONAL = ("weight", "pos_weight", "mask")
 """The arguments of a loss of one element each that may be None."""
-OR_NUMBER = ("pos_weight", "dispersion")
-"""Those for which a number may stand."""
 
 
 def elements(
@@ -41,8 +39,7 @@ def elements(
 
     All are of one library. Those named in `labels` have any real dtype, a `mask` has bool, the
     others are real floating. A mask and those named in `broadcast` broadcast to the shape of the
-    first, the others have that shape. An optional one may be None; `pos_weight` and `dispersion`
-    may be numbers.
+    first, the others have that shape. An optional one may be None, and `pos_weight` a number.
 
     Returns
     -------
@@ -60,10 +57,9 @@ def elements(
     namespace(**{first: like})
     check_floating(**{first: like})
     like = lift(like)
-    for name in OR_NUMBER:
-        value = given.get(name)
-        if is_number(value):
-            given[name] = number(value, like)
+    pos_weight = given.get("pos_weight")
+    if is_number(pos_weight):
+        given["pos_weight"] = number(pos_weight, like)
     xp = namespace(**given)
     spread = [name for name in given if name in (*broadcast, "mask")]
     for name, x in given.items():

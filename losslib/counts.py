@@ -15,8 +15,11 @@ import numpy as np
 from losslib._array import (
     Array,
     library,
+    lift,
     log,
     log_gamma,
+    namespace,
+    number,
     times,
 )
 from losslib._checks import (
@@ -26,6 +29,7 @@ from losslib._checks import (
     check_number,
     check_option,
     elements,
+    is_number,
 )
 from losslib.logits import softplus
 from losslib.objective import Reduction, reduce
@@ -185,6 +189,9 @@ def negative_binomial_nll_loss(
     """
     check_option(eps=eps)
     check_flag(log_input=log_input)
+    if is_number(dispersion):
+        namespace(input=input)
+        dispersion = number(dispersion, lift(input))
     x, y, a = elements(
         input=input,
         target=target,

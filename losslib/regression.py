@@ -24,6 +24,7 @@ from losslib._array import (
     minus,
     namespace,
     number,
+    numbers,
     relu,
     remake_masks,
     spoiled,
@@ -697,7 +698,7 @@ def _per_level(
         q = spoiled(q, ~((q > 0) & (q < 1)))
     elif isinstance(q, Sequence) and not isinstance(q, str):
         _check_levels(*q)
-        q = number(q, lift(x))
+        q = numbers(q, lift(x))
     else:
         raise TypeError(
             f"q must be a real number or a list of such, got {q!r}"
