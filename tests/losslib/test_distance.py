@@ -662,6 +662,22 @@ def test_rounding_makes_no_negative_square(backend) -> None:
     )
 
 
+def test_what_rounding_cannot_explain_is_refused(backend) -> None:
+    """Squares below 0 by 1e-9 and 1e-13 of their terms: small, and a thousand round-offs."""
+    gap, zero = backend.array([1.0, -1.0]), backend.array([0.0, 0.0])
+    for more in (1e-3, 1e-9, 1e-13):
+        form = np.array([[1.0, 1.0 + more], [1.0 + more, 1.0]])
+        with pytest.raises(ValueError, match="positive semidefinite"):
+            mahalanobis_distance(gap, zero, backend.array(form))
+    single = np.array([[1.0, 1.0 + 1e-4], [1.0 + 1e-4, 1.0]])
+    with pytest.raises(ValueError, match="positive semidefinite"):
+        mahalanobis_distance(
+            backend.array([1.0, -1.0], "float32"),
+            backend.array([0.0, 0.0], "float32"),
+            backend.array(single, "float32"),
+        )
+
+
 # --- Laws -------------------------------------------------------------------------------------
 
 
