@@ -1,8 +1,9 @@
 r"""Losses of a real-valued prediction: each the negative log-likelihood of a noise density.
 
 Gaussian noise gives the squared error, Laplace noise the absolute one, Huber's density the one
-between. Throughout, :math:`r = x - y` is the residual of prediction and target. One loss is no
-likelihood: the CRPS, which scores a whole predicted distribution by its quantiles.
+between. Throughout, :math:`r = x - y` is the residual of prediction and target. Two are no
+likelihoods: `beta_nll` weighs one by its own variance, and the CRPS scores a whole predicted
+distribution by its quantiles.
 """
 
 from __future__ import annotations
