@@ -322,8 +322,10 @@ def tweedie_deviance(
 ) -> Array:
     r"""Tweedie deviance: noise whose variance is the mean to the power :math:`\nu`.
 
-    .. math:: d = 2\Bigl(\frac{\max(y,0)^{2-\nu}}{(1-\nu)(2-\nu)}-\frac{y\,\mu^{1-\nu}}{1-\nu}
-              +\frac{\mu^{2-\nu}}{2-\nu}\Bigr) = 2\int_\mu^y\frac{y-t}{t^\nu}\,dt.
+    .. math:: d = 2\Bigl(\frac{y^{2-\nu}}{(1-\nu)(2-\nu)}-\frac{y\,\mu^{1-\nu}}{1-\nu}
+              +\frac{\mu^{2-\nu}}{2-\nu}\Bigr) = 2\int_\mu^y\frac{y-t}{t^\nu}\,dt,
+
+    where the first term is 0 for a negative target and a negative power.
 
     Parameters
     ----------
