@@ -828,7 +828,9 @@ class Run:
         steps = counted(len(self.lines) - 1, "step")
         foot = f"✓ {steps} held {self.drawn.words()}".rstrip() + "."
         if any(line.relation == "=" for line in self.lines):
-            foot += " Equal sides agree to 1e-9, and at ten points to 25 digits."
+            few = len(self.drawn.random) < FINE_POINTS
+            fine = "at all of them" if few else "at ten points"
+            foot += f" Equal sides agree to 1e-9, and {fine} to 25 digits."
         for n, nearest in self.nearest.items():
             if nearest.point:
                 place = ", ".join(
