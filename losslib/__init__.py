@@ -15,6 +15,13 @@ from losslib.binary import (
     binary_cross_entropy_with_logits,
     soft_margin_loss,
 )
+from losslib.contrastive import (
+    circle_loss,
+    info_nce_loss,
+    nt_xent_loss,
+    sigmoid_contrastive_loss,
+    supervised_contrastive_loss,
+)
 from losslib.counts import poisson_nll_loss
 from losslib.ctc import ctc_loss
 from losslib.divergence import kl_div
@@ -88,6 +95,7 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "bootstrap_loss",
     "brier_score",
+    "circle_loss",
     "confidence_penalty_loss",
     "cosface_loss",
     "cosine_embedding_loss",
@@ -103,6 +111,7 @@ __all__ = [
     "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
+    "info_nce_loss",
     "kl_div",
     "kl_divergence",
     "l1_loss",
@@ -123,11 +132,13 @@ __all__ = [
     "multilabel_soft_margin_loss",
     "mutual_information",
     "nll_loss",
+    "nt_xent_loss",
     "poisson_nll_loss",
     "poly_loss",
     "reduce",
     "self_information",
     "sigmoid",
+    "sigmoid_contrastive_loss",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
     "smooth_labels",
@@ -135,6 +146,7 @@ __all__ = [
     "softmax",
     "softplus",
     "squared_hinge_loss",
+    "supervised_contrastive_loss",
     "symmetric_cross_entropy",
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
