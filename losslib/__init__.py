@@ -15,6 +15,13 @@ from losslib.binary import (
     binary_cross_entropy_with_logits,
     soft_margin_loss,
 )
+from losslib.contrastive import (
+    circle_loss,
+    info_nce_loss,
+    nt_xent_loss,
+    sigmoid_contrastive_loss,
+    supervised_contrastive_loss,
+)
 from losslib.counts import (
     gamma_deviance,
     negative_binomial_nll_loss,
@@ -138,6 +145,7 @@ __all__ = [
     "brier_score",
     "chebyshev_distance",
     "chi_squared_divergence",
+    "circle_loss",
     "confidence_penalty_loss",
     "cosface_loss",
     "cosine_distance",
@@ -162,6 +170,7 @@ __all__ = [
     "hinge_embedding_loss",
     "hinge_loss",
     "huber_loss",
+    "info_nce_loss",
     "jensen_shannon_distance",
     "jensen_shannon_divergence",
     "kl_div",
@@ -193,6 +202,7 @@ __all__ = [
     "mutual_information",
     "negative_binomial_nll_loss",
     "nll_loss",
+    "nt_xent_loss",
     "ordinal_loss",
     "pearson_distance",
     "poisson_deviance",
@@ -204,6 +214,7 @@ __all__ = [
     "renyi_divergence",
     "self_information",
     "sigmoid",
+    "sigmoid_contrastive_loss",
     "sigmoid_focal_loss",
     "sinkhorn",
     "sinkhorn_divergence",
@@ -214,6 +225,7 @@ __all__ = [
     "softplus",
     "squared_hinge_loss",
     "standardized_euclidean_distance",
+    "supervised_contrastive_loss",
     "symmetric_cross_entropy",
     "total_variation_distance",
     "triplet_margin_loss",

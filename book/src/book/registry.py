@@ -172,6 +172,12 @@ TALLIES = Domain(
     (1.0, 7.0, 1e4, 1e9),
     REAL,
 )
+TAGS = Domain(
+    "labels",
+    lambda rng, shape, n, size: 1.0 * rng.integers(3, size=shape),
+    (0.0, 1.0, 7.0),
+    REAL,
+)
 CLASS = Domain(
     "classes",
     lambda rng, shape, n, size: rng.integers(n, size=shape),
@@ -429,6 +435,30 @@ def _of_costs(*names: str) -> Form:
     )
 
 
+OF_VIEWS = Form(  # shape (B, N, D): batches of N vectors, each with a loss
+    {"input1": Argument(REALS), "input2": Argument(REALS)},
+    ((2, 4, 3), (4, 3), (0, 4, 3)),
+    ((), (3,), (2, 2, 4, 3)),
+    inner=2,
+)
+OF_LABELLED = Form(
+    {
+        "input": Argument(REALS),
+        "target": Argument(TAGS, per_row),
+    },
+    ((2, 5, 3), (5, 3), (0, 5, 3)),
+    ((), (3,), (2, 2, 5, 3)),
+    inner=2,
+)
+OF_SQUARES = Form(  # shape (B, N, N): scores of N queries and N keys
+    {"input": Argument(REALS)},
+    ((2, 3, 3), (4, 4), (0, 3, 3)),
+    ((), (3,), (2, 3), (2, 2, 3, 3)),
+    inner=2,
+    n=lambda shape: shape[-1],
+)
+
+
 def _one(name: str, domain: Domain, *shapes: Shape) -> Form:
     return Form(
         {name: Argument(domain)}, shapes or SCALARS, inner=int(bool(shapes))
@@ -597,7 +627,7 @@ class Entry:
                 if not argument.axis:
                     x = x.reshape(-1, *x.shape[x.ndim - inner :])
             elif argument.shape in (per_sample, per_row):
-                x = x.ravel()
+                x = x.reshape(-1, *x.shape[x.ndim + 1 - max(inner, 1) :])
             columns.append(None if argument.axis is None else x.tolist())
         n = len(columns[0])
         return list(
@@ -1045,6 +1075,75 @@ def _arcface(
     else:
         phi = c[t] - (1 - cos(m))
     return _marked([scale * a for a in c], t, scale * phi)
+
+
+def _cosines(x: Any, y: Any, temperature: float) -> Any:
+    return [[_cosine(a, b) / mpf(temperature) for b in y] for a in x]
+
+
+def _matches(
+    s: Any, temperature: float = 1.0, symmetric: bool = False
+) -> Any:
+    """Each query picks its own key, by its scores; and each key its query."""
+    s = [[x / mpf(temperature) for x in row] for row in s]
+    rows = [_surprise(row, i) for i, row in enumerate(s)]
+    if not symmetric:
+        return rows
+    columns = [_surprise(c, i) for i, c in enumerate(zip(*s, strict=True))]
+    return [(a + b) / 2 for a, b in zip(rows, columns, strict=True)]
+
+
+def _among_others(s: Any, own: Callable[[int, int], bool]) -> Any:
+    """Give the mean surprise of one's own, for each row, where nobody picks himself."""
+    found = []
+    for i, row in enumerate(s):
+        others = [k for k in range(len(s)) if k != i]
+        scores = [row[k] for k in others]
+        parts = [
+            _surprise(scores, place)
+            for place, k in enumerate(others)
+            if own(i, k)
+        ]
+        found.append(fsum(parts) / len(parts) if parts else mpf(0))
+    return found
+
+
+def _views(a: Any, b: Any, temperature: float = 0.1) -> Any:
+    both, n = [*a, *b], len(a)
+    return _among_others(
+        _cosines(both, both, temperature), lambda i, k: i % n == k % n
+    )
+
+
+def _tagged(x: Any, y: Any, temperature: float = 0.1) -> Any:
+    return _among_others(
+        _cosines(x, x, temperature), lambda i, k: y[i] == y[k]
+    )
+
+
+def _yes_or_no(s: Any, temperature: float = 1.0, bias: float = 0.0) -> Any:
+    def pair(i: int, k: int) -> Any:
+        z = s[i][k] / mpf(temperature) + mpf(bias)
+        return _softplus(-z if i == k else z)
+
+    return [fsum(pair(i, k) for k in range(len(s))) for i in range(len(s))]
+
+
+def _circle(
+    s: Any, y: Any, margin: float = 0.25, gamma: float = 256.0
+) -> Any:
+    m, g = mpf(margin), mpf(gamma)
+    own = [
+        -g * _hinge(1 + m - a) * (a - 1 + m)
+        for a, b in zip(s, y, strict=True)
+        if b
+    ]
+    far = [
+        g * _hinge(a + m) * (a - m)
+        for a, b in zip(s, y, strict=True)
+        if not b
+    ]
+    return _softplus(_lse(own) + _lse(far)) if own and far else mpf(0)
 
 
 def _alignments(
@@ -1785,6 +1884,54 @@ ENTRIES = [
         bad=(({"margin": -1.0}, "margin must be above 0.*got -1.0"),),
         lipschitz="2*sqrt(n)",
         torch=F + "triplet_margin_with_distance_loss",
+    ),
+    # Losses of a batch of pairs
+    Entry(
+        "info_nce_loss",
+        OF_SQUARES,
+        optional={"key": Argument(REALS)},
+        options=({"symmetric": True, "temperature": 0.5},),
+        exact=_matches,
+        bad=(({"temperature": 0.0}, "temperature must be above 0, got 0.0"),),
+        convex=("input",),
+        lipschitz="2*n",
+    ),
+    Entry(
+        "nt_xent_loss",
+        OF_VIEWS,
+        options=({"temperature": 0.5},),
+        exact=_views,
+        slack=1e-15,
+        bad=(({"temperature": 0.0}, "temperature must be above 0, got 0.0"),),
+    ),
+    Entry(
+        "supervised_contrastive_loss",
+        OF_LABELLED,
+        options=({"temperature": 0.5},),
+        exact=_tagged,
+        slack=1e-15,
+        bad=(({"temperature": -1.0}, "temperature must be above 0, got -1.0"),),
+    ),
+    Entry(
+        "sigmoid_contrastive_loss",
+        OF_SQUARES,
+        optional={"key": Argument(REALS)},
+        options=({"temperature": 0.5, "bias": -3.0},),
+        exact=_yes_or_no,
+        bad=(({"temperature": 0.0}, "temperature must be above 0, got 0.0"),),
+        convex=("input",),
+        lipschitz="n**2",
+    ),
+    Entry(
+        "circle_loss",
+        _rows(BITS),
+        options=({"margin": 0.4, "gamma": 8.0},),
+        exact=_circle,
+        bad=(
+            ({"margin": 1.5}, r"margin must be in \[0, 1\], got 1.5"),
+            ({"gamma": 0.0}, "gamma must be above 0, got 0.0"),
+        ),
+        lipschitz="oo",
     ),
     Entry(
         "ctc_loss",
