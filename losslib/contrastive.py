@@ -18,6 +18,7 @@ from losslib._array import (
     namespace,
     poison,
     positions,
+    quiet,
     relu,
     seen,
 )
@@ -436,8 +437,9 @@ def circle_loss(
     xp = namespace(input=input, target=target)
     s, own, bad = _members(input, target)
     near, far = xp.where(own, s, 1.0), xp.where(own, 0.0, s)
-    mine = -gamma * relu(1 + margin - near) * (near - 1 + margin)
-    others = gamma * relu(far + margin) * (far - margin)
+    with quiet(s, over="ignore"):
+        mine = -gamma * relu(1 + margin - near) * (near - 1 + margin)
+        others = gamma * relu(far + margin) * (far - margin)
     pairs = xp.any(own, axis=-1) & xp.any(~own, axis=-1)
     some = pairs | xp.any(bad, axis=-1)
     worst = _of_some(mine, own, some) + _of_some(others, ~own, some)
