@@ -502,7 +502,8 @@ def renyi_divergence(
 ) -> Array:
     r"""Rényi divergence :math:`D_\alpha(P\|Q)=\frac1{\alpha-1}\log\sum_kp_k^\alpha q_k^{1-\alpha}`.
 
-    A divergence, symmetric for order :math:`\tfrac12` alone. It grows with the order.
+    A divergence for every order above 0, symmetric for :math:`\tfrac12` alone. It grows with the
+    order. At order 0 it is 0 for any two that have the same outcomes.
 
     Parameters
     ----------
