@@ -526,7 +526,6 @@ NUMBERS = [
 FLAGS = [
     ("gaussian_nll_loss", "full"),
     ("beta_nll", "full"),
-    ("poisson_nll_loss", "full"),
     ("poisson_nll_loss", "log_input"),
     ("kl_div", "log_target"),
     ("triplet_margin_loss", "swap"),

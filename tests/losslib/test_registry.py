@@ -295,5 +295,8 @@ def test_metric_or_not(name) -> None:
 
 def test_what_is_a_distance_says_so() -> None:
     distances = {name for name in TABLE if name.endswith("_distance")}
+    distances.remove(
+        "energy_distance"
+    )  # of samples: 0 between two orders of one
     claimed = {name for name, e in TABLE.items() if e.metric is not None}
     assert distances <= claimed

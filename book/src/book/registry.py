@@ -1256,6 +1256,14 @@ def _logit(y: np.ndarray) -> np.ndarray:
     return np.log(y) - np.log1p(-y)
 
 
+METRICS = {
+    "jensen_shannon_distance": True,
+    "hellinger_distance": True,
+    "total_variation_distance": True,
+    "bhattacharyya_distance": False,
+}
+
+
 # --- The table --------------------------------------------------------------------------------
 
 F = "torch.nn.functional."
@@ -2063,6 +2071,7 @@ ENTRIES = [
             convex=convex,
             bounds=("0", most),
             slack=4e-16 if name == "bhattacharyya_distance" else 0.0,
+            metric=METRICS.get(name),
         )
         for name, exact, convex, most in (
             ("jensen_shannon_divergence", _mixed, ("p", "q"), "log(2)"),
