@@ -1256,14 +1256,6 @@ def _logit(y: np.ndarray) -> np.ndarray:
     return np.log(y) - np.log1p(-y)
 
 
-METRICS = {
-    "jensen_shannon_distance": True,
-    "hellinger_distance": True,
-    "total_variation_distance": True,
-    "bhattacharyya_distance": False,
-}
-
-
 # --- The table --------------------------------------------------------------------------------
 
 F = "torch.nn.functional."
@@ -2071,21 +2063,23 @@ ENTRIES = [
             convex=convex,
             bounds=("0", most),
             slack=4e-16 if name == "bhattacharyya_distance" else 0.0,
-            metric=METRICS.get(name),
+            metric=metric,
         )
-        for name, exact, convex, most in (
-            ("jensen_shannon_divergence", _mixed, ("p", "q"), "log(2)"),
+        for name, exact, convex, most, metric in (
+            ("jensen_shannon_divergence", _mixed, ("p", "q"), "log(2)", None),
             (
                 "jensen_shannon_distance",
                 lambda p, q: sqrt(_mixed(p, q)),
                 (),
                 "sqrt(log(2))",
+                True,
             ),
             (
                 "hellinger_distance",
                 lambda p, q: sqrt(_roots_apart(p, q)),
                 (),
                 "1",
+                True,
             ),
             (
                 "bhattacharyya_distance",
@@ -2094,6 +2088,7 @@ ENTRIES = [
                 ),
                 ("p", "q"),
                 "oo",
+                False,
             ),
             (
                 "total_variation_distance",
@@ -2102,12 +2097,14 @@ ENTRIES = [
                 ),
                 ("p", "q"),
                 "1",
+                True,
             ),
             (
                 "chi_squared_divergence",
                 lambda p, q: _generated(p, q, "chi_squared"),
                 ("p", "q"),
                 "oo",
+                None,
             ),
         )
     ),
