@@ -321,7 +321,7 @@ def bhattacharyya_distance(
 ) -> Array:
     r"""Bhattacharyya distance :math:`-\log\sum_k\sqrt{p_kq_k}`.
 
-    In spite of its name a divergence: it is symmetric, but a detour can be shorter.
+    In spite of its name a divergence, and no metric: it is symmetric, but a detour can be shorter.
 
     Parameters
     ----------
