@@ -74,12 +74,17 @@ def _library_name(xp: Any) -> str:
 
 
 def concrete(x: Array) -> bool:
-    """Tell whether the values of `x` can be looked at: not while a compiler or `vmap` traces."""
+    """Tell whether the values of `x` can be looked at.
+
+    Not while a compiler or `vmap` traces, nor while a CUDA graph is captured.
+    """
     if hasattr(x, "__array_namespace__"):
         jax = sys.modules.get("jax")
         return jax is None or not isinstance(x, jax.core.Tracer)
     torch = sys.modules["torch"]
     if torch.compiler.is_compiling() or x.device.type == "meta":
+        return False
+    if x.device.type == "cuda" and torch.cuda.is_current_stream_capturing():
         return False
     return not torch._C._functorch.is_functorch_wrapped_tensor(x)
 
@@ -252,7 +257,7 @@ def spoiled(x: Array, wrong: Array) -> Array:
 
 def number(value: float, like: Array) -> Array:
     """Return a number as an array without axes, in the library, dtype and device of `like`."""
-    return library(like).asarray(value, dtype=like.dtype, **_device(like))
+    return library(like).full((), value, dtype=like.dtype, **_device(like))
 
 
 def numbers(values: Sequence[float], like: Array) -> Array:

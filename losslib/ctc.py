@@ -139,8 +139,8 @@ def _log_likelihood(
 ) -> Array:
     """Return the log-likelihood of each string, shape (N), by the forward recursion alone."""
     emitted = _emissions(x, labels, frames, blank)
-    last, _ = _recursion(*emitted, labels.T, lengths * 0)
-    return _ended(*last, lengths)
+    last, _ = _recursion(emitted, labels.T, lengths * 0)
+    return _ended(last, lengths)
 
 
 def _alignment(
@@ -155,51 +155,54 @@ def _alignment(
     """
     xp, (n, longest) = library(x), labels.shape
     emitted = _emissions(x, labels, frames, blank)
-    blank_p, label_p = (
-        xp.concat([p, xp.flip(p, axis=(0, 1))], axis=2) for p in emitted
-    )
     strings = xp.concat([labels, xp.flip(labels, axis=1)])
     start = xp.concat([lengths * 0, longest - lengths])
-    last, states = _recursion(blank_p, label_p, strings.T, start)
-    through = [
-        state[..., :n] + xp.flip(state[..., n:], axis=(0, 1)) - p
-        for state, p in zip(states, emitted, strict=True)
-    ]
-    posterior = softmax(xp.concat(through, axis=1), axis=1)
+    both = xp.concat([emitted, _mirrored(emitted)], axis=2)
+    last, states = _recursion(both, strings.T, start)
+    through = states[..., :n] + _mirrored(states[..., n:]) - emitted
+    posterior = softmax(through, axis=1)
     blanks = xp.sum(posterior[:, : longest + 1], axis=1, keepdims=True)
-    shares = xp.concat([blanks, posterior[:, longest + 1 :]], axis=1)
+    shares = xp.concat([blanks, posterior[:, longest + 2 :]], axis=1)
     classes = xp.concat([lengths[:, None] * 0 + blank, labels], axis=1)
     spelt = cast(classes[..., None] == positions(x, 2), x.dtype)
     by_class = matmul(xp.permute_dims(shares, (2, 0, 1)), spelt)
     running = (positions(x, 0)[:, None] < frames)[..., None]
     slope = xp.permute_dims(by_class, (1, 0, 2)) * cast(running, x.dtype)
-    on_blank, on_label = last
-    return _ended(on_blank[:, :n], on_label[:, :n], lengths), slope
+    return _ended(last[:, :n], lengths), slope
 
 
-def _emissions(
-    x: Array, labels: Array, frames: Array, blank: int
-) -> tuple[Array, Array]:
-    """Return the log-probabilities of a blank, (T, 1, N), and of the labels, (T, S, N).
+def _emissions(x: Array, labels: Array, frames: Array, blank: int) -> Array:
+    """Return the log-probability of what each state emits at each frame, shape (T, 2S+2, N).
 
     Past its end, a sample emits blanks for free: all samples last T frames.
     """
     xp = library(x)
     x = xp.permute_dims(xp.where(x < IMPOSSIBLE, IMPOSSIBLE, x), (0, 2, 1))
-    each_frame = xp.broadcast_to(labels.T, (x.shape[0], *labels.T.shape))
+    (n_frames, _, n), (_, longest) = x.shape, labels.shape
+    each_frame = xp.broadcast_to(labels.T, (n_frames, longest, n))
     running = (positions(x, 0)[:, None] < frames)[:, None]
     blank_p = xp.where(running, x[:, blank : blank + 1], 0.0)
     label_p = xp.take_along_axis(x, each_frame, axis=1)
-    return blank_p, xp.where(running, label_p, IMPOSSIBLE)
+    label_p = xp.where(running, label_p, IMPOSSIBLE)
+    blanks = xp.broadcast_to(blank_p, (n_frames, longest + 2, n))
+    return xp.concat([blanks, label_p], axis=1)
+
+
+def _mirrored(states: Array) -> Array:
+    """Return what belongs to the states, shape (T, 2S+2, N), for mirrored strings and time."""
+    xp, half = library(states), states.shape[1] // 2
+    blanks = xp.flip(states[:, :half], axis=(0, 1))
+    labels = xp.flip(states[:, half + 1 :], axis=(0, 1))
+    return xp.concat([blanks, states[:, half : half + 1], labels], axis=1)
 
 
 def _recursion(
-    blank_p: Array, label_p: Array, labels: Array, start: Array
-) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    r"""Return the last state, and those after each frame.
+    emitted: Array, labels: Array, start: Array
+) -> tuple[Array, Array]:
+    r"""Return the last state, shape (2S+2, N), and those after each frame.
 
-    A state is the log-probability of having spelled the first :math:`j` labels and of standing on
-    a blank behind them, :math:`j = 0 … S`, or on the last of them, :math:`j = 1 … S`:
+    A state is the log-probability of having spelled the first :math:`j` labels, :math:`j = 0 … S`,
+    and of standing on a blank behind them, and below it, on the last of them (impossible for 0):
 
     .. math:: b'_j = (b_j + l_j)\,p(\text{blank}), \qquad
               l'_j = (l_j + b_{j-1} + l_{j-1}[y_{j-1}\ne y_j])\,p(y_j).
@@ -211,29 +214,29 @@ def _recursion(
     twice = (labels == xp.roll(labels, 1, axis=0)) & (
         positions(labels, 0)[:, None] > 0
     )
+    states = xp.concat([start[None], labels])
+    half = states.shape[0]
+    never = cast(states * 0, emitted.dtype) + IMPOSSIBLE
+    begins = positions(states, 0)[:, None] == start
+    on_blank = xp.where(begins, number(0.0, emitted), never)
 
-    def step(
-        state: tuple[Array, Array], row: tuple[Array, ...]
-    ) -> tuple[Array, Array]:
-        on_blank, on_label = state
-        spelled = log_add(on_blank[1:], on_label)
-        spelled = xp.concat([on_blank[:1], spelled])
+    def step(state: tuple[Array], row: tuple[Array]) -> tuple[Array]:
+        on_blank, on_label = state[0][:half], state[0][half:]
+        spelled = log_add(on_blank, on_label)
         leaves = xp.where(twice, on_blank[:-1], spelled[:-1])
-        return spelled + row[0], log_add(on_label, leaves) + row[1]
+        reached = log_add(on_label[1:], leaves)
+        return (xp.concat([spelled, never[:1], reached]) + row[0],)
 
-    j = positions(xp.concat([start[None], labels]), 0)[:, None]
-    on_blank = xp.where(j == start, number(0.0, blank_p), IMPOSSIBLE)
-    on_label = cast(labels * 0, blank_p.dtype) + IMPOSSIBLE
-    return fold(step, (on_blank, on_label), blank_p, label_p)
+    (last,), (each,) = fold(step, (xp.concat([on_blank, never]),), emitted)
+    return last, each
 
 
-def _ended(on_blank: Array, on_label: Array, lengths: Array) -> Array:
+def _ended(state: Array, lengths: Array) -> Array:
     """Return the log-likelihoods: all is spelled, and the last frame on a blank or a label."""
-    xp = library(on_blank)
-    on_label = xp.concat([on_blank[:1] * 0 + IMPOSSIBLE, on_label])
+    xp, half = library(state), state.shape[0] // 2
     ends = (
         xp.take_along_axis(x, lengths[None], axis=0)[0]
-        for x in (on_blank, on_label)
+        for x in (state[:half], state[half:])
     )
     return log_add(*ends)
 

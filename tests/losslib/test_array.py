@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -92,6 +93,14 @@ def test_concrete() -> None:
     torch.func.vmap(look)(torch.ones(2))
     look(torch.ones(2, device="meta"))
     assert seen == [False] * 4
+
+
+def test_values_stay_unseen_while_a_graph_is_captured(monkeypatch) -> None:
+    on_gpu = SimpleNamespace(device=torch.device("cuda"))
+    capturing = "torch.cuda.is_current_stream_capturing"
+    monkeypatch.setattr(capturing, lambda: True)
+    assert not _array.concrete(on_gpu)
+    assert _array.concrete(torch.ones(2))
 
 
 def test_cast_of_the_same_dtype_is_the_array_itself(backend) -> None:
