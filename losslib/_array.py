@@ -405,10 +405,12 @@ def with_slope(
     value_and_slope: Callable[..., tuple[Array, Array]],
     x: Array,
     *rest: Any,
+    over: tuple[int, ...] = (),
 ) -> Array:
-    """Return ``value(x, *rest)``, shape (N), with the gradient that is written out.
+    """Return ``value(x, *rest)`` with the gradient that is written out.
 
-    The slope has the shape of `x`, (T, N, C), whose sample n the value n depends on alone. Nothing
+    The slope has the shape of `x`. Values have it too, but for the axes `over` which x is summed;
+    none depends on another's entries. Of the rest, the last is no array, the others are. Nothing
     else of the formula is kept for the backward pass. The second derivative is that of the slope.
     """
     jax = sys.modules.get("jax")
@@ -417,13 +419,13 @@ def with_slope(
 
         def jvp(last: Any, arguments: Any, tangents: Any) -> Any:
             y, slope = value_and_slope(*arguments, last)
-            return y, (slope * tangents[0]).sum(axis=(0, 2))
+            return y, (slope * tangents[0]).sum(axis=over)
 
         given.defjvp(jvp)
         return given(x, *rest)
     if not runs_eagerly(x) or not x.requires_grad:
         return value(x, *rest)
-    return _given_slope().apply(value_and_slope, x, *rest)[0]
+    return _given_slope().apply(value_and_slope, over, x, *rest)[0]
 
 
 @cache
@@ -435,12 +437,12 @@ def _given_slope() -> Any:
         generate_vmap_rule = True
 
         @staticmethod
-        def forward(value_and_slope: Any, *arguments: Any) -> Any:
+        def forward(value_and_slope: Any, _: Any, *arguments: Any) -> Any:
             return value_and_slope(*arguments)
 
         @staticmethod
         def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-            ctx.value_and_slope, *arguments = inputs
+            ctx.value_and_slope, ctx.over, *arguments = inputs
             ctx.mark_non_differentiable(output[1])
             *tensors, ctx.last = arguments
             ctx.save_for_backward(*tensors, output[1])
@@ -453,13 +455,16 @@ def _given_slope() -> Any:
                 torch.is_grad_enabled()
             ):  # the gradient is to be differentiated
                 _, slope = ctx.value_and_slope(*tensors, ctx.last)
+            for axis in ctx.over:
+                g = g.unsqueeze(axis)
             none = [None] * len(tensors)
-            return None, g[:, None] * slope, *none
+            return None, None, g * slope, *none
 
         @staticmethod
-        def jvp(ctx: Any, _: Any, dx: Any, *rest: Any) -> Any:
+        def jvp(ctx: Any, _: Any, __: Any, dx: Any, *rest: Any) -> Any:
             (slope,) = ctx.saved_tensors
-            return (slope * dx).sum(dim=(0, 2)), None
+            dy = slope * dx
+            return dy.sum(dim=ctx.over) if ctx.over else dy, None
 
     return GivenSlope
 

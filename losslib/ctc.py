@@ -122,7 +122,14 @@ def ctc_loss(
     if not concrete(misspelt):
         x = spoiled(x, (wrong | misspelt)[None, :, None])
     log_likelihood = with_slope(
-        _log_likelihood, _alignment, x, labels, frames, lengths, blank
+        _log_likelihood,
+        _alignment,
+        x,
+        labels,
+        frames,
+        lengths,
+        blank,
+        over=(0, 2),
     )
     never = log_likelihood < IMPOSSIBLE / 2
     loss = xp.where(

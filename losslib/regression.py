@@ -30,6 +30,7 @@ from losslib._array import (
     remake_masks,
     spoiled,
     stop_gradient,
+    with_slope,
 )
 from losslib._checks import (
     at_least_zero,
@@ -723,11 +724,24 @@ def _per_level(
 
 
 def _huber(residual: Array, delta: float, unit: float = 1.0) -> Array:
-    """Return the Huber loss over `unit`, divided first: the product of both may overflow."""
+    """Return the Huber loss over `unit`, with its slope: the residual, held at `delta`."""
+    return with_slope(
+        lambda r, held: _huber_and_slope(r, held)[0],
+        _huber_and_slope,
+        residual,
+        (delta, unit),
+    )
+
+
+def _huber_and_slope(
+    residual: Array, held: tuple[float, float]
+) -> tuple[Array, Array]:
+    """Return the loss and its slope; it is divided by the unit first, as products may overflow."""
+    delta, unit = held
     most = float(library(residual).finfo(residual.dtype).max)
     near = clip(residual, min(delta, most))
     share = near if unit == 1 else near / unit
-    return share * minus(residual, 0.5, near)
+    return share * minus(residual, 0.5, near), share
 
 
 def _variance(x: Array, var: Array | float, eps: float) -> Array:
