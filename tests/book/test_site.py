@@ -23,6 +23,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from book import ROOT
+from book.gates import BACK_MATTER
 from book.sphinx import api, maths
 from book.sphinx import html as site_html
 from equalsign.tex.notation import DEFINITIONS
@@ -719,6 +720,24 @@ def test_slider_stands_still_on_paper_and_without_scripts(
         assert opened.locator("figure.moves img:visible").count()
 
 
+TALL = """() => {
+  document.head.insertAdjacentHTML("beforeend", "<style>section { content-visibility: visible !important }</style>");
+  return document.documentElement.scrollHeight; }"""
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in DERIVING if Path(p).stem not in BACK_MATTER]
+)
+def test_a_chapter_is_read_within_thirty_screens(browser, base, page):
+    with Visit(browser) as visit:
+        opened = visit.open(base["file"] + page)
+        opened.evaluate(SETTLED)
+        screens = opened.evaluate(TALL) / 1000
+        assert screens <= 30, (
+            f"{page} is {screens:.1f} screens of 1000 px long, and may be 30: fold what few need, or cut"
+        )
+
+
 def test_small_screen_menu(browser, base):
     with Visit(browser, width=390) as visit:
         page = visit.open(base["http"] + "index.html")
@@ -860,6 +879,16 @@ def foreign_resources(html: Path) -> list[str]:
                 )
             ]
     return found
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in DERIVING if Path(p).stem not in BACK_MATTER]
+)
+def test_the_account_is_folded_under_its_number(site, page):
+    text = (site / page).read_text(encoding="utf-8")
+    (before, after) = text.split('<details class="account">')
+    assert re.search(r"\d+ checks held: [^<]*</p>\s*$", before)
+    assert "<table" in after.partition("</details>")[0]
 
 
 def test_no_other_host(site):

@@ -6,7 +6,7 @@
   alternative text is a warning, and so fails ``-W``.
 * A figure with a slider is its HTML on a screen; on paper and without scripts, its still picture.
 * The output of a check is a box of its own. Code that is folded comes *below* the check or the
-  figure that it made.
+  figure that it made. What ``summary()`` lists is folded, under their number.
 * Roles, empty table heads and landmarks that an accessibility checker refuses are mended where
   they are written.
 * Anything that a page would load from another host is a warning with what to do about it.
@@ -259,6 +259,16 @@ def part_of(bundle, mime_type):
     )
 
 
+def source_of(cell):
+    return next(
+        (
+            block.astext().strip()
+            for block in cell.findall(nodes.literal_block)
+        ),
+        "",
+    )
+
+
 class NotebookOutputs(SphinxPostTransform):
     """Boxes for checks, figures with captions, and the code that made them folded below."""
 
@@ -284,6 +294,9 @@ class NotebookOutputs(SphinxPostTransform):
                     elif is_bundle(bundle, "image/svg+xml"):
                         self.figure(output, bundle)
                         cell["result_first"] = True
+                    elif source_of(cell) == "summary()":
+                        self.fold(part_of(bundle, "text/markdown"))
+                        cell["result_first"] = True
 
     def box(self, bundle):
         markdown, record = (
@@ -297,6 +310,22 @@ class NotebookOutputs(SphinxPostTransform):
             block["check"] = True
         markdown.children = []
         markdown.append(box)
+
+    def fold(self, account):
+        table, total = account.children
+        account.children = []
+        account.extend(
+            [
+                total,
+                nodes.raw(
+                    "",
+                    '<details class="account"><summary>One by one</summary>',
+                    format="html",
+                ),
+                table,
+                nodes.raw("", "</details>", format="html"),
+            ]
+        )
 
     def figure(self, output, bundle):
         image = part_of(bundle, "image/svg+xml")
