@@ -52,7 +52,8 @@ class Transport(NamedTuple):
     Attributes
     ----------
     value : array
-        The entropic cost :math:`\langle P,C\rangle+\varepsilon\,\mathrm{KL}(P\|a\otimes b)`.
+        The entropic cost :math:`\langle P,C\rangle+\varepsilon\,\mathrm{KL}(P\|a\otimes b)`, or
+        less where the residual is not 0.
     cost : array
         The transport cost :math:`\langle P,C\rangle` alone.
     plan : array
@@ -60,7 +61,8 @@ class Transport(NamedTuple):
     f, g : array
         The potentials: the price of a unit of mass at :math:`i`, and at :math:`j`.
     residual : array
-        How far the rows of the plan are from :math:`a`: :math:`\sum_i|\sum_j P_{ij}-a_i|`.
+        How far the rows of the plan are from :math:`a`: :math:`\sum_i|\sum_j P_{ij}-a_i|`, what is
+        missing and what is too much together.
     """
 
     value: Array
@@ -239,11 +241,13 @@ def maximum_mean_discrepancy(
         Euclidean distance of two points; or a function of two samples that gives a number for each
         pair, shape (…, n, m).
     bandwidth : float, optional
-        :math:`\sigma`, in units of the coordinates. By default the median distance of two points of
-        the pooled sample, a constant to the gradient.
+        :math:`\sigma`, in units of the coordinates; "energy" and a function have none. By default
+        the median distance of two points of the pooled sample, of each pair of samples its own, and
+        a constant to the gradient.
     unbiased : bool
-        Whether to leave out the pairs of a point with itself. The estimate is then right on
-        average, and may be negative; with them it never is, and 0 only for the same kernel means.
+        Whether to leave out the pairs of a point with itself. Under a fixed kernel the estimate is
+        then right on average, and may be negative; with them it never is, and 0 only for the same
+        kernel means, unless a function is no kernel.
 
     Returns
     -------
@@ -257,13 +261,14 @@ def maximum_mean_discrepancy(
         If an array is not real floating or comes from another library, `bandwidth` is no number, or
         `unbiased` no bool.
     ValueError
-        If shapes do not match, a sample has no point (or only one, with ``unbiased=True``), the
-        kernel is unknown, or `bandwidth` is not above 0.
+        If shapes do not match, points have no coordinates, a sample has no point (or only one, with
+        ``unbiased=True``), the kernel is unknown or gives another shape, or `bandwidth` is not
+        above 0.
 
     See Also
     --------
     energy_distance : on a line, the root of what ``kernel="energy"`` gives.
-    sinkhorn_divergence : tends to this, with the cost as kernel, where its blur is large.
+    sinkhorn_divergence : tends to half of this, with the kernel :math:`-C`, as its blur grows.
 
     Notes
     -----
@@ -295,7 +300,9 @@ def maximum_mean_discrepancy(
         k(two, two), unbiased
     )
     square = within - 2 * _pair_mean(k(one, two), False)
-    return cast(square if unbiased else relu(square), x.dtype)
+    if not (unbiased or callable(kernel)):
+        square = relu(square)  # below 0 by rounding alone
+    return cast(square, x.dtype)
 
 
 def sinkhorn(
@@ -309,7 +316,8 @@ def sinkhorn(
     r"""Entropic transport :math:`\min_P\langle P,C\rangle+\varepsilon\,\mathrm{KL}(P\|a\otimes b)`.
 
     The minimum is over plans :math:`P` whose rows sum to :math:`a` and whose columns sum to
-    :math:`b`. As :math:`\varepsilon\to0` it is the least cost of moving :math:`a` onto :math:`b`.
+    :math:`b`. As :math:`\varepsilon\to0` it tends to the least cost of moving :math:`a` onto
+    :math:`b`.
 
     Parameters
     ----------
@@ -319,7 +327,7 @@ def sinkhorn(
     a, b : array, shapes (…, n) and (…, m), optional
         The two distributions, real floating, of sum 1; uniform by default.
     epsilon : float
-        The blur, as a share of the largest size of a cost.
+        The blur as a share of the largest size of a cost: :math:`\varepsilon` is that share of it.
     steps : int
         How often rows and columns are scaled; the blur falls from the largest cost to its value
         over the first half of them.
@@ -338,7 +346,7 @@ def sinkhorn(
         If an array is not real floating or comes from another library, or an option is no number.
     ValueError
         If shapes do not match, a cost is not finite, `a` or `b` is no distribution (within 0.001),
-        `epsilon` is not above 0, or `steps` is not whole or below 1.
+        `epsilon` is not above 0 and finite, or `steps` is not whole or below 1.
 
     See Also
     --------
@@ -375,8 +383,7 @@ def sinkhorn(
     Peyré and Cuturi (2019), Computational optimal transport, chapter 4.
     https://doi.org/10.1561/2200000073
     """
-    check_option(epsilon=epsilon)
-    check_whole(1, steps=steps)
+    _check_blur(epsilon, steps)
     c, a, b = _problem(a, b, cost=cost)
     xp, scale = library(c), _largest(c)
     f, g, log_plan = _potentials(c / scale, a, b, epsilon, steps)
@@ -430,7 +437,7 @@ def sinkhorn_divergence(
         If an array is not real floating or comes from another library, or an option is no number.
     ValueError
         If shapes do not match, a cost is not finite, `a` or `b` is no distribution (within 0.001),
-        `epsilon` is not above 0, or `steps` is not whole or below 1.
+        `epsilon` is not above 0 and finite, or `steps` is not whole or below 1.
 
     See Also
     --------
@@ -439,8 +446,9 @@ def sinkhorn_divergence(
 
     Notes
     -----
-    It is 0 where the two distributions and the three costs are the same, and above 0 for all others
-    where :math:`e^{-C/\varepsilon}` is a positive definite kernel, as for costs :math:`|x-y|` and
+    It is 0 where the two distributions and the three costs are the same. Of costs between and
+    within two sets of points it is above 0 for all others, once the steps have settled, where
+    :math:`e^{-C/\varepsilon}` is a positive definite kernel, as for :math:`|x-y|` and
     :math:`|x-y|^2`. As the blur grows, it tends to half the squared maximum mean discrepancy with
     the kernel :math:`-C`.
 
@@ -459,8 +467,7 @@ def sinkhorn_divergence(
     Feydy et al. (2019), Interpolating between optimal transport and MMD using Sinkhorn divergences.
     https://proceedings.mlr.press/v89/feydy19a.html
     """
-    check_option(epsilon=epsilon)
-    check_whole(1, steps=steps)
+    _check_blur(epsilon, steps)
     c, a, b, *within = _problem(
         a, b, cost=cost, cost_a=cost_a, cost_b=cost_b
     )
@@ -570,12 +577,13 @@ def _point_samples(x: Array, y: Array, least: int) -> tuple[Array, Array]:
         if (
             z.ndim < 2
             or z.shape[-2] < least
+            or not z.shape[-1]
             or tuple(z.shape[:-2]) != tuple(x.shape[:-2])
             or z.shape[-1] != x.shape[-1]
         ):
             of_x = f", and the other axes of x {tuple(x.shape)}"
             raise ValueError(
-                f"{name} must have shape (…, n, d) with n at least {least}"
+                f"{name} must have shape (…, n, d) with n at least {least} and d at least 1"
                 f"{of_x * (name == 'y')}, got {tuple(z.shape)}"
             )
     return lift(x), cast(y, lift(x).dtype)
@@ -589,7 +597,18 @@ def _kernel(
 ) -> Callable[[Array, Array], Array]:
     """Return the function of two samples that gives the kernel of each pair."""
     if callable(kernel):
-        return kernel
+
+        def own(x: Array, y: Array) -> Array:
+            k = kernel(x, y)
+            shape = (*x.shape[:-1], y.shape[-2])
+            if tuple(k.shape) != shape:
+                raise ValueError(
+                    "kernel must give a number for each pair of points, "
+                    f"shape {shape}, got {tuple(k.shape)}"
+                )
+            return k
+
+        return own
     if kernel not in get_args(Kernel):
         raise ValueError(
             "kernel must be 'gaussian', 'laplacian', 'energy' or a function of two samples, "
@@ -630,7 +649,9 @@ def _median_distance(x: Array, y: Array) -> Array:
     xp = library(x)
     pooled = stop_gradient(xp.concat([x, y], axis=-2))
     size = pooled.shape[-2]
-    apart = xp.reshape(_distances(pooled, pooled), (*x.shape[:-2], -1))
+    apart = xp.reshape(
+        _distances(pooled, pooled), (*x.shape[:-2], size * size)
+    )
     # each pair twice, and each point with itself in front
     apart = xp.sort(apart, axis=-1)[..., size::2]
     pairs = apart.shape[-1]
@@ -699,6 +720,13 @@ def _check_shape(name: str, x: Array, shape: tuple[int, ...]) -> None:
         raise ValueError(
             f"{name} must have shape {shape}, to match cost, got {tuple(x.shape)}"
         )
+
+
+def _check_blur(epsilon: float, steps: int) -> None:
+    check_option(epsilon=epsilon)
+    if math.isinf(epsilon):
+        raise ValueError(f"epsilon must be finite, got {epsilon!r}")
+    check_whole(1, steps=steps)
 
 
 def _largest(c: Array) -> Array:

@@ -360,6 +360,23 @@ def test_a_kernel_of_ones_own(backend, rng) -> None:
     close(backend.numpy(got), ((x.mean(0) - y.mean(0)) ** 2).sum())
 
 
+def test_what_is_no_kernel_shows(backend, rng) -> None:
+    """A wrong sign gives a number below 0, and a wrong shape is named."""
+    x, y = (backend.array(rng.normal(size=(n, 1))) for n in (5, 7))
+    f = partial(maximum_mean_discrepancy, x, y)
+    assert backend.numpy(f(kernel=lambda x, y: abs(x - y.T))) < 0
+    for wrong in (lambda x, y: y @ x.T, lambda x, y: x):
+        with pytest.raises(ValueError, match="kernel must give a number"):
+            f(kernel=wrong)
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "laplacian", "energy"])
+def test_no_pair_of_samples(backend, kernel) -> None:
+    x, y = (backend.array(np.zeros((0, n, 2))) for n in (3, 4))
+    got = maximum_mean_discrepancy(x, y, kernel=kernel)
+    assert got.shape == (0,)
+
+
 def test_the_energy_kernel_is_the_energy_distance(rng) -> None:
     u, v = rng.normal(size=9), 1 + rng.normal(size=6)
     got = maximum_mean_discrepancy(u[:, None], v[:, None], kernel="energy")
@@ -466,7 +483,12 @@ X = np.zeros((3, 2))
     [
         ((X[0], X), {}, r"x must have shape .*got \(2,\)"),
         ((X, X[:, :1]), {}, r"y must have shape .*axes of x.*got \(3, 1\)"),
-        ((X[:0], X), {}, r"x must .* n at least 1, got \(0, 2\)"),
+        ((X[:0], X), {}, r"x must .* n at least 1 .*, got \(0, 2\)"),
+        (
+            (X[:, :0], X[:, :0]),
+            {},
+            r"x must .* d at least 1, got \(3, 0\)",
+        ),
         (
             (X, X[:1]),
             {"unbiased": True},
@@ -799,6 +821,7 @@ C = np.ones((3, 2))
         ((C, C[:, 0] / 2), {}, r"a must sum to 1 .*off by 0.5"),
         ((C, None, C[0] / 2 + [0.6, -0.6]), {}, r"b must hold prob"),
         ((C,), {"epsilon": -1.0}, "epsilon must be above 0, got -1.0"),
+        ((C,), {"epsilon": np.inf}, "epsilon must be finite, got inf"),
         ((C,), {"steps": 1.5}, "steps must be a whole number .*got 1.5"),
     ],
 )
