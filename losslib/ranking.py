@@ -163,8 +163,8 @@ def ranknet_loss(
 
     Notes
     -----
-    A sum over pairs, as in TF-Ranking: long lists weigh more. It takes memory for all
-    :math:`L^2` pairs.
+    A sum over pairs: long lists weigh more, and a list of equals costs nothing but counts in the
+    mean. It takes memory for all :math:`L^2` pairs.
 
     Gradient: a pair pulls :math:`z_i` up and :math:`z_j` down by
     :math:`w_{ij}\,\sigma(z_j-z_i)`.
@@ -186,10 +186,10 @@ def ranknet_loss(
     """
     z, y, kept = _lists(mask, input=input, target=target)
     xp = library(z)
-    pairs = y[..., :, None] > y[..., None, :]
+    pairs = ~(y[..., :, None] <= y[..., None, :])
     pairs = pairs & kept[..., :, None] & kept[..., None, :]
     if weight is not None:
-        w = _of_pairs(weight, z)
+        w = xp.where(pairs, _of_pairs(weight, z), 0.0)
         pairs = pairs & (w != 0)
     with quiet(z, invalid="ignore"):  # of what is no pair
         ahead = xp.where(pairs, z[..., :, None] - z[..., None, :], 0.0)
@@ -213,7 +213,7 @@ def lambdarank_weight(
     input : array, shape (L) or (…, L)
         The scores :math:`z` of the items of a list, real floating.
     target : array, shape of `input`
-        The relevance :math:`y`, the larger the better; any real dtype.
+        The relevance :math:`y`, the larger the better, at least 0; any real dtype.
     mask : array of bool, broadcasts to the shape of `input`, optional
         True for an item, False for padding.
 
@@ -228,7 +228,7 @@ def lambdarank_weight(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If shapes do not match.
+        If shapes do not match, or a relevance is negative.
 
     See Also
     --------
@@ -236,7 +236,8 @@ def lambdarank_weight(
 
     Notes
     -----
-    Of equal scores the first has the better rank.
+    Of equal scores the first has the better rank. The gains :math:`2^y-1` are those of web
+    search: relevance on a scale of hundreds makes all but the best item count for nothing.
 
     Examples
     --------
@@ -253,8 +254,16 @@ def lambdarank_weight(
     https://proceedings.neurips.cc/paper/2971-learning-to-rank-with-nonsmooth-cost-functions
     """
     z, y, kept = _lists(mask, input=input, target=target)
-    xp = library(z)
-    gain = xp.where(kept, 2.0 ** cast(y, z.dtype) - 1, 0.0)
+    xp, below = library(z), kept & (y < 0)
+    if seen(below):
+        raise ValueError(
+            f"target must not be negative, got {first_where(target, below)}"
+        )
+    y = xp.where(kept, cast(y, z.dtype), 0.0)
+    if not concrete(below):
+        y = spoiled(y, below)
+    most = xp.max(y, axis=-1, keepdims=True) if y.shape[-1] else 0.0
+    gain = 2.0 ** (y - most) - 2.0**-most  # over 2^most, as Z is
     discount = math.log(2) / log1p(cast(_ranks(z, kept), z.dtype))
     best = math.log(2) / log1p(cast(_ranks(y, kept), z.dtype))
     ideal = xp.sum(gain * best, axis=-1)[..., None, None]
@@ -388,6 +397,7 @@ def listmle_loss(
     Notes
     -----
     To treat equals alike, shuffle each list before, or use ``cox_loss(input, -target, ones)``.
+    Scores of -inf are as good as padding where they belong last; elsewhere the loss is infinite.
 
     Gradient: :math:`\sum_k[\,j\text{ not placed before }k\,]\,q_k(j) - 1` in :math:`z_j`, with
     :math:`q_k` the softmax over what is left at place k.
@@ -412,7 +422,7 @@ def listmle_loss(
     z = xp.take_along_axis(z, order, axis=-1)
     top, more = _log_sums(z)
     loss = xp.where(
-        xp.take_along_axis(kept, order, axis=-1), (top - z) + more, 0.0
+        xp.take_along_axis(kept, order, axis=-1), _less(top, z) + more, 0.0
     )
     return _over_lists(xp.sum(loss, axis=-1), kept, reduction, input)
 
@@ -468,7 +478,8 @@ def cox_loss(
     Notes
     -----
     Nothing that is added to all scores of a stratum changes it: no bias can be learned. In
-    batches, only those of the batch are at risk together.
+    batches, only those of the batch are at risk together. A column of scores, of shape (N, 1), is
+    N strata of one person each, and costs nothing: squeeze it.
 
     Gradient: :math:`\sum_{i\text{ an event}}[t_j\ge t_i]\,q_i(j)-[j\text{ an event}]` in
     :math:`z_j`, with :math:`q_i` the softmax over those at risk at :math:`t_i`.
@@ -504,7 +515,7 @@ def cox_loss(
         _first_of_equals(t, kept, order), back, axis=-1
     )
     top, more = (xp.take_along_axis(x, first, axis=-1) for x in (top, more))
-    loss = xp.where(dies, (top - z) + more, 0.0 * z)
+    loss = xp.where(dies, _less(top, z) + more, _nothing(z))
     return reduce(loss, reduction, weight=cast(dies, z.dtype), like=input)
 
 
@@ -595,8 +606,8 @@ def ordinal_loss(
     above = of_class(cuts, xp.where(y < last, y, last - 1)) - z
     below = of_class(cuts, xp.where(y > 0, y - 1, 0)) - z
     top, bottom = y >= last, y <= 0
-    loss = xp.where(top, 0.0 * z, softplus(-above)) + xp.where(
-        bottom, 0.0 * z, softplus(below)
+    loss = xp.where(top, _nothing(z), softplus(-above)) + xp.where(
+        bottom, _nothing(z), softplus(below)
     )
     if last > 1:  # σ(a) - σ(b) = σ(a) σ(-b) (1 - e^(b-a))
         inner = xp.where(top, last - 2, xp.where(bottom, 0, y - 1))
@@ -611,7 +622,8 @@ def _lists(
     """Check scores along the last axis and what else is said of each, and return them to compute.
 
     The scores are lifted to float32 at least, and 0 where they are padding; the first column and
-    the others compare as they are. The third is what is no padding.
+    the others compare as they are. The third is what is no padding. A list whose first column has
+    nan has scores of nan, as nan has no place in an order.
     """
     xp = namespace(input=input, **columns, **given(mask=mask))
     check_floating(input=input)
@@ -624,11 +636,16 @@ def _lists(
         for x in columns.values()
     )
     if mask is None:
-        return z, first, xp.ones_like(z, dtype=xp.bool), *others
-    check_mask(mask=mask)
-    check_broadcasts(tuple(input.shape), mask=mask)
-    kept = xp.broadcast_to(mask, tuple(input.shape))
-    return xp.where(kept, z, 0.0), first, kept, *others
+        kept = xp.ones_like(z, dtype=xp.bool)
+    else:
+        check_mask(mask=mask)
+        check_broadcasts(tuple(input.shape), mask=mask)
+        kept = xp.broadcast_to(mask, tuple(input.shape))
+        z = xp.where(kept, z, 0.0)
+    unknown = kept & (first != first)
+    if seen(unknown) or not concrete(unknown):
+        z = spoiled(z, xp.any(unknown, axis=-1, keepdims=True))
+    return z, first, kept, *others
 
 
 def _over_lists(
@@ -686,11 +703,24 @@ def _log_sums(z: Array) -> tuple[Array, Array]:
         ahead = m >= n
         top, low = xp.where(ahead, m, n), xp.where(ahead, n, m)
         rest, more = xp.where(ahead, r, q), xp.where(ahead, q, r)
-        return top, rest + (1 + more) * xp.exp(low - top)
+        return top, rest + (1 + more) * xp.exp(_less(low, top, -math.inf))
 
     z = xp.flip(z, axis=-1)
-    top, more = running(both, z, 0.0 * z)
+    top, more = running(both, z, _nothing(z))
     return xp.flip(top, axis=-1), xp.flip(log1p(more), axis=-1)
+
+
+def _less(x: Array, y: Array, none: float = 0.0) -> Array:
+    """Return x - y, and what is given where both are -inf."""
+    xp = library(x)
+    with quiet(x, invalid="ignore"):
+        gap = x - y
+    return xp.where((x == y) & (x == -math.inf), none, gap)
+
+
+def _nothing(z: Array) -> Array:
+    """Return 0, and nan where z is nan."""
+    return library(z).where(z == z, 0.0, z)
 
 
 def _first_of_equals(t: Array, kept: Array, order: Array) -> Array:

@@ -270,6 +270,50 @@ def test_of_equal_scores_the_first_is_ahead(backend) -> None:
     close(got, losslib.lambdarank_weight(-np.arange(4.0), y))
 
 
+def test_grades_on_a_scale_of_hundreds(backend) -> None:
+    y = np.array([[346.0, 25.0, 344.0]])
+    s = np.array([[0.0, 1.0, 2.0]])
+    got = backend.numpy(
+        losslib.lambdarank_weight(
+            backend.array(s, "float32"), backend.array(y)
+        )
+    )
+    gain, discount = 2.0 ** y[0] - 1, 1 / np.log2([4, 3, 2])
+    ideal = gain @ (1 / np.log2([2, 4, 3]))
+    change = np.subtract.outer(gain, gain) / ideal
+    change = change * np.subtract.outer(discount, discount)
+    close(got[0], np.abs(change), rtol=1e-5)
+    assert call(backend, "lambdarank_weight", s[:, :0], y[:, :0]).size == 0
+    refuses(
+        backend,
+        losslib.lambdarank_weight,
+        (s, -y),
+        {},
+        r"target must not be negative, got -346.0 at position \(0, 0\)",
+    )
+    padded = np.array([[-1.0, 2.0, 0.0]]), np.array([[False, True, True]])
+    got = call(backend, "lambdarank_weight", s, *padded)
+    close(
+        got[0, 1:, 1:],
+        losslib.lambdarank_weight(s[0, 1:], padded[0][0, 1:]),
+    )
+
+
+def test_a_negative_grade_that_is_hidden_gives_nan() -> None:
+    args = map(JAX.array, (np.zeros(3), np.array([1, -2, 0])))
+    assert np.isnan(jax.jit(losslib.lambdarank_weight)(*args)).all()
+
+
+def test_the_weight_of_what_is_no_pair_is_not_looked_at(backend) -> None:
+    s, y, _ = lists(4, 3)
+    pair = y[:, :, None] > y[:, None, :]
+    got = losslib.ranknet_loss(
+        *map(backend.array, (s, y)),
+        weight=backend.array(np.where(pair, 1.0, np.nan)),
+    )
+    close(backend.numpy(got), losslib.ranknet_loss(s, y), rtol=1e-13)
+
+
 # --- ListNet, ListMLE -------------------------------------------------------------------------
 
 
@@ -525,3 +569,58 @@ def test_thresholds_out_of_order_and_hidden_give_nan() -> None:
         JAX.array, (np.zeros(2), np.array([0, 2]), np.array([1.0, 0.0]))
     )
     assert np.isnan(jax.jit(losslib.ordinal_loss)(*args))
+
+
+# --- infinite scores, and what is not known -----------------------------------------------------
+
+
+def test_scores_of_minus_infinity_are_padding_where_they_belong_last(
+    backend,
+) -> None:
+    s, y = np.array([2.0, -np.inf, 1.0, -np.inf]), np.array([1, 0, 2, 0])
+    few = np.array([2.0, 1.0]), np.array([1, 2])
+    got = call(backend, "listmle_loss", s, y)
+    close(got, losslib.listmle_loss(*few), rtol=1e-13)
+    assert call(backend, "listmle_loss", s, -y) == np.inf
+    for d in ([1, 0, 1, 0], [1, 0, 1, 1]):
+        got = call(
+            backend, "cox_loss", s, -y, np.array(d), reduction="none"
+        )
+        close(
+            got[[0, 2]],
+            losslib.cox_loss(few[0], -few[1], np.ones(2), reduction="none"),
+        )
+        assert np.all(got[[1, 3]] == 0)
+    if backend.name == "torch":
+        slope = backend.gradient(
+            lambda x: losslib.listmle_loss(x, torch.tensor(y)),
+            torch.tensor(s),
+        )
+        odds = 1 / (1 + np.exp(-1.0))
+        close(slope, [odds, 0.0, -odds, 0.0], atol=1e-12)
+
+
+def test_an_infinite_score_is_sure_of_an_end_class(backend) -> None:
+    z, cuts = np.array([np.inf, -np.inf, np.inf]), np.array([-1.0, 1.0])
+    y = np.array([2, 0, 1])
+    got = call(backend, "ordinal_loss", z, y, cuts, reduction="none")
+    close(got, [0.0, 0.0, np.inf])
+
+
+@pytest.mark.parametrize("name", LISTWISE)
+def test_a_grade_that_is_nan_gives_nan(backend, name) -> None:
+    s, y = (
+        np.array([[2.0, 0.0], [1.0, 0.0]]),
+        np.array([[1, np.nan], [1, 0]]),
+    )
+    got = call(backend, name, s, y, reduction="none")
+    close(got, [np.nan, getattr(losslib, name)(s[1], y[1])])
+    kept = np.array([[True, False], [True, True]])
+    assert np.isfinite(call(backend, name, s, y, kept))
+
+
+def test_a_time_that_is_nan_gives_nan(backend) -> None:
+    s, t = np.array([2.0, 0.0, 1.0]), np.array([1.0, np.nan, 3.0])
+    assert np.isnan(call(backend, "cox_loss", s, t, np.ones(3)))
+    hidden = jax.jit(losslib.cox_loss)(*map(JAX.array, (s, t, np.ones(3))))
+    assert np.isnan(hidden)
