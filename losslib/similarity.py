@@ -10,7 +10,7 @@ from losslib._checks import (
     check_number,
     check_option,
     check_real,
-    check_vectors,
+    check_rows,
     elements,
 )
 from losslib._vectors import cosines, norm
@@ -60,7 +60,7 @@ def hinge_embedding_loss(
 
     Notes
     -----
-    Gradient: 1 where :math:`y=1`; where :math:`y=-1`, -1 for :math:`x<m` and 0 beyond.
+    Gradient: 1 where :math:`y=1`; where :math:`y=-1`, -1 for :math:`x<m` and 0 from :math:`m` on.
 
     Examples
     --------
@@ -71,8 +71,8 @@ def hinge_embedding_loss(
 
     References
     ----------
-    Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping.
-    https://doi.org/10.1109/CVPR.2006.100
+    Hadsell, Chopra and LeCun (2006), Dimensionality reduction by learning an invariant mapping
+    (half the squares of both cases). https://doi.org/10.1109/CVPR.2006.100
     """
     check_number(margin=margin)
     x, y = elements(input=input, target=target, labels=("target",))
@@ -126,7 +126,7 @@ def cosine_embedding_loss(
         If an argument is no array, comes from another library, or has the wrong kind of dtype,
         or an option the wrong type.
     ValueError
-        If shapes do not match, or `reduction` is unknown.
+        If shapes do not match, the vectors have no coordinates, or `reduction` is unknown.
 
     See Also
     --------
@@ -181,7 +181,7 @@ def triplet_margin_loss(
 
     Parameters
     ----------
-    anchor, positive, negative : array, same shape (D) or (N, D)
+    anchor, positive, negative : array, same shape (…, D)
         The vectors, real floating.
     margin : float
         :math:`m`, above 0.
@@ -197,7 +197,7 @@ def triplet_margin_loss(
     Returns
     -------
     array
-        In units of the vectors, dtype of `anchor`: shape () or (N) for "none", else a scalar array.
+        In units of the vectors, dtype of `anchor`: shape (…) for "none", else a scalar array.
 
     Raises
     ------
@@ -205,7 +205,8 @@ def triplet_margin_loss(
         If an array is not real floating or comes from another library, or an option has the wrong
         type.
     ValueError
-        If the shapes differ, `margin` or `p` is not above 0, or `reduction` is unknown.
+        If the shapes differ, the vectors have no coordinates, `margin` or `p` is not above 0, or
+        `reduction` is unknown.
 
     See Also
     --------
@@ -227,7 +228,7 @@ def triplet_margin_loss(
     References
     ----------
     Schroff, Kalenichenko and Philbin (2015), FaceNet: a unified embedding for face recognition and
-    clustering. https://doi.org/10.1109/CVPR.2015.7298682
+    clustering (squared distances). https://doi.org/10.1109/CVPR.2015.7298682
 
     Balntas et al. (2016), Learning local feature descriptors with triplets and shallow
     convolutional neural networks (swap). https://doi.org/10.5244/C.30.119
@@ -266,8 +267,9 @@ def triplet_margin_with_distance_loss(
     anchor, positive, negative : array, same shape (…, D)
         The vectors, real floating.
     distance_function : callable, optional
-        :math:`d`: takes two of the arrays and returns one distance per vector. The Euclidean
-        distance by default, with :math:`10^{-6}` added to every difference.
+        :math:`d`: takes two of the arrays, float32 at least, and returns one distance per vector,
+        an array of their library; its shape is not checked. The Euclidean distance by default,
+        with :math:`10^{-6}` added to every difference.
     margin : float
         :math:`m`, above 0.
     swap : bool
@@ -284,10 +286,11 @@ def triplet_margin_with_distance_loss(
     Raises
     ------
     TypeError
-        If an array is not real floating or comes from another library, or an option has the wrong
-        type.
+        If an array is not real floating or comes from another library, an option has the wrong
+        type, or `distance_function` returns no array of that library.
     ValueError
-        If the shapes differ, `margin` is not above 0, or `reduction` is unknown.
+        If the shapes differ, the vectors have no coordinates, `margin` is not above 0, or
+        `reduction` is unknown.
 
     See Also
     --------
@@ -308,11 +311,13 @@ def triplet_margin_with_distance_loss(
     References
     ----------
     Schroff, Kalenichenko and Philbin (2015), FaceNet: a unified embedding for face recognition and
-    clustering. https://doi.org/10.1109/CVPR.2015.7298682
+    clustering (squared distances). https://doi.org/10.1109/CVPR.2015.7298682
     """
     check_option(margin=margin)
     check_flag(swap=swap)
-    distance = distance_function or (lambda u, v: norm(u - v + 1e-6, 2.0))
+    distance = distance_function
+    if distance is None:
+        distance = _euclidean
     if not callable(distance):
         raise TypeError(
             f"distance_function must be callable, got {distance!r}"
@@ -320,13 +325,16 @@ def triplet_margin_with_distance_loss(
     a, near, far = elements(
         anchor=anchor, positive=positive, negative=negative
     )
-    check_vectors(anchor=anchor)
-    apart = distance(a, far)
+    check_rows(anchor=anchor)
+    together, apart = distance(a, near), distance(a, far)
+    namespace(**{"anchor": a, "what distance_function returns": together})
     if swap:
         apart = library(a).minimum(apart, distance(near, far))
-    return reduce(
-        relu(margin + distance(a, near) - apart), reduction, like=anchor
-    )
+    return reduce(relu(margin + together - apart), reduction, like=anchor)
+
+
+def _euclidean(u: Array, v: Array) -> Array:
+    return norm(u - v + 1e-6, 2.0)
 
 
 def _vector_pairs(
@@ -340,6 +348,7 @@ def _vector_pairs(
         raise ValueError(
             f"input1 must have shape (D) or (N, D), got {tuple(u.shape)}"
         )
+    check_rows(input1=u)
     if tuple(target.shape) != tuple(u.shape[:-1]):
         raise ValueError(
             f"target must have one entry per pair of vectors (D) or (N, D), got shapes "

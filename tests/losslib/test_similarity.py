@@ -124,11 +124,13 @@ MISTAKES = [
     (cosine, (X[0], X[0], Y), {}, r"target .*\(2,\) and \(3,\)"),
     (cosine, (X[0, 0], X[0, 0], Y[0]), {}, r"input1 .*\(\)"),
     (cosine, (X[None], X[None], Y[None]), {}, r"input1 .*\(1, 2, 3\)"),
+    (cosine, (X[:, :0], X[:, :0], Y), {}, r"input1 .*coordinate.*\(2, 0\)"),
     (cosine, (X, X, Y), {"reduction": "avg"}, "reduction must .*'avg'"),
     (triplet, (X.tolist(), X, X), {}, "anchor must be an array .*list"),
     (triplet, (X, X.astype(int), X), {}, "positive .*dtype, got .*int64"),
     (triplet, (X, X, X[0]), {}, r"negative .*\(2, 3\), got \(3,\)"),
     (triplet, (X[0, 0],) * 3, {}, r"anchor .*\(\)"),
+    (triplet, (X[:, :0],) * 3, {}, r"anchor .*coordinate.*\(2, 0\)"),
     (
         triplet,
         (X, X, X),
@@ -140,6 +142,12 @@ MISTAKES = [
     (triplet_by, (X, X, None), {}, "negative must be an array .*None"),
     (triplet_by, (X, X[:1], X), {}, r"positive .*\(2, 3\), got \(1, 3\)"),
     (triplet_by, (X, X, X), {"margin": -1.0}, "margin must be above 0"),
+    (
+        triplet_by,
+        (X, X, X),
+        {"distance_function": lambda u, v: 1.0},
+        "what distance_function returns must be an array .*float",
+    ),
     (triplet_by, (X, X, X), {"reduction": "avg"}, "reduction must .*'avg'"),
 ]
 
@@ -238,6 +246,15 @@ def test_any_other_target(backend) -> None:
     agrees_with_pytorch(backend, "float64", hinge, [x, y], 1, {})
     rows = np.array([[1.0, 2.0]]), np.array([[2.0, 0.5]])
     agrees_with_pytorch(backend, "float64", cosine, [*rows, y], 2, {})
+
+
+@pytest.mark.parametrize("distance", [0, False, "euclid"])
+def test_a_distance_of_ones_own_is_callable(distance) -> None:
+    """Also where it counts as false: only None stands for the default."""
+    with pytest.raises(
+        TypeError, match="distance_function must be callable"
+    ):
+        triplet_by(X, X, X, distance_function=distance)
 
 
 def test_strides_do_not_matter(backend) -> None:
