@@ -68,7 +68,8 @@ def info_nce_loss(
         Keys :math:`y`, real floating; the one of row i belongs to query i. Lengths of vectors do
         not matter. A vector of zeros has cosine 0 with every other, and a gradient of 0.
     temperature : float, optional
-        :math:`\tau`, above 0; 0.1 for vectors and 1 for scores, if none is given.
+        :math:`\tau`, above 0; 0.1 for vectors and 1 for scores, if none is given. One that is
+        learned, a tensor, comes in with the scores.
     symmetric : bool
         Whether keys pick queries, too.
     reduction : {"none", "mean", "sum"}
@@ -91,12 +92,13 @@ def info_nce_loss(
     --------
     nt_xent_loss : the other queries are rivals, too.
     sigmoid_contrastive_loss : each pair is a question of its own.
-    cross_entropy : what it is, with the class i for row i.
+    cross_entropy : what it is, with the class i for row i; also for more keys than queries.
 
     Notes
     -----
     :math:`\log N` less the mean loss is a lower bound of the mutual information of the two
-    variables, in expectation, whatever the scores; it cannot pass :math:`\log N`.
+    variables, in expectation over independent pairs, for scores that do not know which key is whose
+    (any function of one query and one key); it cannot pass :math:`\log N`.
 
     Gradient: :math:`\partial\ell_i/\partial s_{ik}=(\hat y_{ik}-[i=k])/\tau`, with
     :math:`\hat y_i=\operatorname{softmax}(s_i/\tau)`.
@@ -315,7 +317,8 @@ def sigmoid_contrastive_loss(
         :math:`\tau`, above 0; 0.1 for vectors and 1 for scores, if none is given.
     bias : float, optional
         :math:`b`, the log-odds of a pair whose score is 0; -10 for vectors and 0 for scores, if
-        none is given. The authors begin with -10, and learn both.
+        none is given. The authors begin with :math:`\tau=0.1` and -10, and learn both; what is
+        learned, a tensor, comes in with the scores.
     reduction : {"none", "mean", "sum"}
         What to return: the mean divides the sum over all pairs by N, as the authors do.
 
@@ -381,7 +384,8 @@ def circle_loss(
     Parameters
     ----------
     input : array, shape (…, K)
-        Similarities :math:`s` of one thing and K others, real floating; cosines, by design.
+        Similarities :math:`s` of one thing and K others, real floating and finite; cosines, by
+        design.
     target : array, shape of `input`
         1 for those in the set :math:`T`, which belong to it, 0 for the others, any real dtype or
         bool.
@@ -456,6 +460,10 @@ def _batches(**arrays: Array) -> Any:
     if x.ndim not in (2, 3):
         raise ValueError(
             f"{name} must have shape (N, D) or (B, N, D), got {tuple(x.shape)}"
+        )
+    if x.shape[-1] == 0 < x.shape[-2]:
+        raise ValueError(
+            f"{name} must hold at least one number in each row, got shape {tuple(x.shape)}"
         )
     check_same_shape(**arrays)
     return xp

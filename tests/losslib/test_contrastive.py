@@ -414,6 +414,12 @@ def test_compiled_by_torch(compiled, loss, arrays) -> None:
         (info_nce_loss, (X, Y.astype(int)), {}, "key must .*dtype"),
         (
             info_nce_loss,
+            (X[:, :0], Y[:, :0]),
+            {},
+            r"input must hold at least one number in each row, got shape \(6, 0\)",
+        ),
+        (
+            info_nce_loss,
             (X, Y),
             {"temperature": 0},
             "temperature must be above 0, got 0",
@@ -459,6 +465,13 @@ def test_compiled_by_torch(compiled, loss, arrays) -> None:
 )
 def test_mistakes_are_named(backend, loss, args, options, words) -> None:
     refuses(backend, loss, args, options, words)
+
+
+@pytest.mark.parametrize("dtype", ["U1", object, "M8[D]"])
+def test_labels_are_numbers(dtype) -> None:
+    """Names of classes are no numbers, also where NumPy would read some as such."""
+    with pytest.raises(TypeError, match="target must have a real dtype"):
+        supervised_contrastive_loss(X, np.array([1] * N).astype(dtype))
 
 
 def test_a_flag_is_a_flag() -> None:
