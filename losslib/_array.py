@@ -364,7 +364,7 @@ def fold(
             state = step(state, row)
             return state, state
 
-        return jax.lax.scan(both, state, rows)  # type: ignore[no-any-return]
+        return jax.lax.scan(both, state, rows)
     states = list(accumulate(zip(*rows, strict=True), step, initial=state))
     xp = library(rows[0])
     stacked = (xp.stack(x)[1:] for x in zip(*states, strict=True))
@@ -423,9 +423,72 @@ def with_slope(
 
         given.defjvp(jvp)
         return given(x, *rest)
+    if over and _traced_alone(x):
+        *tensors, last = rest
+        name = _as_one(value_and_slope, over)
+        one = getattr(sys.modules["torch"].ops.losslib, name)
+        return one(x, tensors, last)[0]
     if not runs_eagerly(x) or not x.requires_grad:
         return value(x, *rest)
     return _given_slope().apply(value_and_slope, over, x, *rest)[0]
+
+
+def _traced_alone(x: Array) -> bool:
+    """Tell whether a compiler of PyTorch traces `x`, and no `torch.func` transform beside it."""
+    if not hasattr(x, "detach") or runs_eagerly(x):
+        return False
+    active = sys.modules["torch"]._C._are_functorch_transforms_active
+    return not active()
+
+
+def _as_one(
+    value_and_slope: Callable[..., tuple[Array, Array]],
+    over: tuple[int, ...],
+) -> str:
+    """Make it one operation of PyTorch, whose loops a compiler does not unroll; return its name."""
+    import torch
+
+    name = value_and_slope.__name__
+    if hasattr(torch.ops.losslib, name):
+        return name
+
+    def run(x: Any, rest: Any, last: int) -> Any:
+        with torch.no_grad():
+            value, slope = value_and_slope(x, *rest, last)
+        return value.contiguous(), slope.contiguous()
+
+    def shapes(x: Any, rest: Any, last: int) -> Any:
+        kept = [n for axis, n in enumerate(x.shape) if axis not in over]
+        return x.new_empty(kept), x.new_empty(x.shape)
+
+    def keep(ctx: Any, inputs: Any, output: Any) -> None:
+        ctx.save_for_backward(output[1])
+        ctx.none = [None] * len(inputs[1])
+
+    def backward(ctx: Any, g: Any, _: Any) -> Any:
+        (slope,) = ctx.saved_tensors
+        return spread(g, over) * slope, ctx.none, None
+
+    one = torch.library.custom_op(
+        f"losslib::{name}",
+        run,
+        mutates_args=(),
+        schema="(Tensor x, Tensor[] rest, int last) -> (Tensor, Tensor)",
+    )
+    one.register_fake(shapes)
+    one.register_autograd(backward, setup_context=keep)
+    return name
+
+
+# Run while a compiler traces, not traced: what torch.compiler.assume_constant_result would mark.
+vars(_as_one)["_dynamo_marked_constant"] = True
+
+
+def spread(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return x with axes of length 1 put in."""
+    for axis in axes:
+        x = library(x).expand_dims(x, axis=axis)
+    return x
 
 
 @cache
@@ -455,10 +518,8 @@ def _given_slope() -> Any:
                 torch.is_grad_enabled()
             ):  # the gradient is to be differentiated
                 _, slope = ctx.value_and_slope(*tensors, ctx.last)
-            for axis in ctx.over:
-                g = g.unsqueeze(axis)
             none = [None] * len(tensors)
-            return None, None, g * slope, *none
+            return None, None, spread(g, ctx.over) * slope, *none
 
         @staticmethod
         def jvp(ctx: Any, _: Any, __: Any, dx: Any, *rest: Any) -> Any:

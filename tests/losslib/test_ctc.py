@@ -574,6 +574,35 @@ def test_compiled_by_torch(compiled, targets, frames, lengths) -> None:
     close(leaf.grad, other.grad, rtol=1e-12)
 
 
+def test_a_compiler_does_not_unroll_the_frames() -> None:
+    sizes = []
+
+    def count(graph, _):
+        sizes.append(len(list(graph.graph.nodes)))
+        return graph
+
+    def loss(x):
+        return ctc_loss(x, y, (len(x),) * 2, (2, 2))
+
+    y = torch.tensor([[1, 2], [3, 1]])
+    for frames in (4, 40):
+        torch.compiler.reset()
+        x = torch.tensor(log_probs((frames, 2, 4)))
+        got = torch.compile(loss, backend=count, fullgraph=True)(x)
+        close(got, loss(x), rtol=1e-12)
+    assert sizes[0] == sizes[1]
+
+
+def test_compiled_beneath_other_transforms() -> None:
+    x = torch.tensor(log_probs((3, 4, 2, 4)))
+    y = torch.tensor([[1, 2], [3, 1]])
+    slopes = torch.func.vmap(
+        torch.func.grad(lambda x: ctc_loss(x, y, (4, 4), (2, 2)))
+    )
+    compiled = torch.compile(slopes, backend="aot_eager")
+    close(compiled(x), slopes(x), rtol=1e-9)
+
+
 # --- Arguments ----------------------------------------------------------------------------------
 
 
