@@ -251,7 +251,7 @@ def lambdarank_weight(
     References
     ----------
     Burges, Ragno and Le (2006), Learning to rank with nonsmooth cost functions.
-    https://proceedings.neurips.cc/paper/2971-learning-to-rank-with-nonsmooth-cost-functions
+    https://papers.nips.cc/paper/2971-learning-to-rank-with-nonsmooth-cost-functions
     """
     z, y, kept = _lists(mask, input=input, target=target)
     xp, below = library(z), kept & (y < 0)
