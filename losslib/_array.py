@@ -364,7 +364,7 @@ def fold(
             state = step(state, row)
             return state, state
 
-        return jax.lax.scan(both, state, rows)
+        return jax.lax.scan(both, state, rows)  # type: ignore[no-any-return]
     states = list(accumulate(zip(*rows, strict=True), step, initial=state))
     xp = library(rows[0])
     stacked = (xp.stack(x)[1:] for x in zip(*states, strict=True))
