@@ -1039,3 +1039,9 @@ def test_an_exercise_without_solution():
     cells = whole()
     cells[4].source = cells[4].source.replace("{solution} ex-2", "{note}")
     says(gates.exercises_solved(toy(*cells)), "ex-2", "no solution")
+
+
+def test_a_solution_whose_code_shows():
+    *cells, last = whole()
+    cells = [*cells[:5], new_code_cell("1 + 1"), *cells[5:], last]
+    says(gates.exercises_solved(toy(*cells)), "ex-3", "solution-start")

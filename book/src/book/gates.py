@@ -1492,4 +1492,16 @@ def exercises_solved(chapter: Chapter, least: int = 4) -> list[str]:
         for label in labels
         if label is None or label not in solved
     ]
+    messages += [
+        chapter.says(
+            f"the code after the solution of {last.argument} stands outside of it, unfolded",
+            "put it between solution-start and solution-end",
+        )
+        for cell, after in pairwise(chapter.cells)
+        if cell.node.cell_type == "markdown"
+        and after.node.cell_type == "code"
+        for last in split_markdown(cell.node.source)[1][-1:]
+        if last.name == "solution"
+        and cell.node.source.rstrip().endswith(("```", ":::"))
+    ]
     return messages
