@@ -674,7 +674,10 @@ def test_generators_that_are_none(backend) -> None:
         with pytest.raises(error, match=words):
             f_divergence(p, p, generator=generator)
     one, half = backend.array([1.0, 0.0]), backend.array([0.5, 0.5])
-    root = lambda u: (u - 1) * u * u / (u * u)  # nan at 0
+
+    def root(u):
+        return (u - 1) * u * u / (u * u)  # nan at 0
+
     with (
         np.errstate(invalid="ignore"),
         pytest.raises(
