@@ -10,6 +10,7 @@ from losslib._array import (
     concrete,
     library,
     quiet,
+    relu,
     seen,
     stop_gradient,
 )
@@ -72,7 +73,7 @@ def cosines(u: Array, v: Array) -> tuple[Array, Array]:
     r"""Return 1 - cos and the cosine of vectors; with a vector of zeros 1 and 0, without a slope.
 
     For vectors of one length 1 - cos is :math:`\|u-v\|^2/(2\|v\|^2)`: never negative, and with all
-    its digits where they are nearly parallel.
+    its digits where they are nearly parallel. It is never above 2.
     """
     xp = library(u)
     u, square_u, _ = tamed(u, 2)
@@ -82,5 +83,6 @@ def cosines(u: Array, v: Array) -> tuple[Array, Array]:
     length_v = xp.sqrt(xp.where(nothing, 1.0, square_v))
     gap = xp.expand_dims(length_v / length_u, axis=-1) * u - v
     one_less = xp.sum(gap * gap, axis=-1) / (2 * length_v * length_v)
+    one_less = one_less - stop_gradient(relu(one_less - 2.0))  # by rounding
     cosine = xp.sum(u * v, axis=-1) / (length_u * length_v)
     return xp.where(nothing, 1.0, one_less), cosine

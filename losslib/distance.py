@@ -2,6 +2,8 @@ r"""Distances between vectors: row by row along the last axis, the other axes br
 
 from __future__ import annotations
 
+import numpy as np
+
 from losslib._array import (
     Array,
     cast,
@@ -335,7 +337,7 @@ def mahalanobis_distance(u: Array, v: Array, precision: Array) -> Array:
     xp = library(x)
     top = stop_gradient(xp.max(xp.abs(gap), axis=-1, keepdims=True))
     size = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
-    square = _squares(gap / size, form)  # of entries up to 1
+    square = _squares(gap / size, form, size[..., 0])  # of entries up to 1
     return cast(size[..., 0] * root(square), u.dtype)
 
 
@@ -519,11 +521,22 @@ def _forms(precision: Array, u: Array, x: Array) -> Array:
             f"precision must hold a matrix ({n}, {n}) for vectors of {n} coordinates, "
             f"got shape {shape}"
         )
+    rows = tuple(x.shape[:-1])
+    try:
+        np.broadcast_shapes(rows, shape[:-2])
+    except ValueError:
+        raise ValueError(
+            f"precision must have a matrix for each of the rows {rows}, or one for all, "
+            f"got shape {shape}"
+        ) from None
     return cast(precision, x.dtype)
 
 
-def _squares(gap: Array, form: Array) -> Array:
-    """Return the quadratic forms of vectors; one that is negative by rounding alone is 0."""
+def _squares(gap: Array, form: Array, size: Array) -> Array:
+    """Return the quadratic forms of vectors; one that is negative by rounding alone is 0.
+
+    An error message names the form of the vectors times `size`.
+    """
     xp = library(gap)
     square = _form(gap, form)
     below = square < 0
@@ -534,7 +547,7 @@ def _squares(gap: Array, form: Array) -> Array:
     if seen(wrong):
         raise ValueError(
             "precision must be positive semidefinite, "
-            f"got the squared distance {first_where(square, wrong)}"
+            f"got the squared distance {first_where(size * size * square, wrong)}"
         )
     return spoiled(xp.where(below, 0.0, square), wrong)
 

@@ -282,10 +282,10 @@ def hellinger_distance(p: Array, q: Array, axis: int = -1) -> Array:
     Raises
     ------
     TypeError
-        If `p` or `q` is not a real floating array, they come from two libraries.
+        If `p` or `q` is not a real floating array, or they come from two libraries.
     ValueError
-        If the shapes differ, a value lies outside [0, 1], a distribution does not sum to 1 (within
-        0.001).
+        If the shapes differ, a value lies outside [0, 1], or a distribution does not sum to 1
+        (within 0.001).
 
     See Also
     --------
@@ -406,10 +406,10 @@ def total_variation_distance(p: Array, q: Array, axis: int = -1) -> Array:
     Raises
     ------
     TypeError
-        If `p` or `q` is not a real floating array, they come from two libraries.
+        If `p` or `q` is not a real floating array, or they come from two libraries.
     ValueError
-        If the shapes differ, a value lies outside [0, 1], a distribution does not sum to 1 (within
-        0.001).
+        If the shapes differ, a value lies outside [0, 1], or a distribution does not sum to 1
+        (within 0.001).
 
     See Also
     --------
@@ -458,10 +458,10 @@ def chi_squared_divergence(p: Array, q: Array, axis: int = -1) -> Array:
     Raises
     ------
     TypeError
-        If `p` or `q` is not a real floating array, they come from two libraries.
+        If `p` or `q` is not a real floating array, or they come from two libraries.
     ValueError
-        If the shapes differ, a value lies outside [0, 1], a distribution does not sum to 1 (within
-        0.001).
+        If the shapes differ, a value lies outside [0, 1], or a distribution does not sum to 1
+        (within 0.001).
 
     See Also
     --------
@@ -620,9 +620,9 @@ def f_divergence(
         neither a name nor callable, or does not return an array of the shape that it is given.
     ValueError
         If the shapes differ, a value lies outside [0, 1], a distribution does not sum to 1 (within
-        0.001), `generator` is no name of the table, or a function that is not 0 at 1; or if it is a
-        function and `q` is 0 where `p` is not, because the term is then the limit of
-        :math:`p\,f(u)/u` as :math:`u\to\infty`, which no value of :math:`f` tells.
+        0.001), `generator` is no name of the table, or a function that is not 0 at 1 or returns
+        nan; or if it is a function and `q` is 0 where `p` is not, because the term is then the
+        limit of :math:`p\,f(u)/u` as :math:`u\to\infty`, which no value of :math:`f` tells.
 
     See Also
     --------
@@ -750,6 +750,12 @@ def _terms(
     if seen(~(xp.abs(at_one) <= 1e-6)):
         raise ValueError(
             f"generator must be 0 at 1, got {float(at_one):.4g}"
+        )
+    lost = xp.isnan(found)
+    if seen(lost):
+        raise ValueError(
+            "generator must return numbers, and at 0 its limit, "
+            f"got nan for u = {first_where(ratios, lost)}"
         )
     terms = q * found
     return terms if concrete(terms) else spoiled(terms, endless)

@@ -391,9 +391,9 @@ def relative_entropy(p: Array, q: Array) -> Array:
 
 def _nats(base: float) -> float:
     check_number(base=base)
-    if not base > 1:
+    if not 1 < base < math.inf:
         raise ValueError(
-            f"base must be above 1 (e for nats, 2 for bits), got {base!r}"
+            f"base must be above 1 and finite (e for nats, 2 for bits), got {base!r}"
         )
     return math.log(base)
 

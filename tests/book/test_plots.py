@@ -55,9 +55,18 @@ def test_ticks_that_are_given_on_a_log_axis_are_plain_numbers(drawn):
         xticks=(1, 30),
         **SAID,
     )
-    (axes,) = drawn[0].axes
-    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "30"]
-    assert not axes.get_xticks(minor=True).size
+    plot(
+        curves={"a": ([0, 1], [0.1, 1])},
+        yscale="log",
+        yticks=(0.2, 1),
+        **SAID,
+    )
+    for axis, words in (
+        (drawn[0].axes[0].xaxis, ["1", "30"]),
+        (drawn[1].axes[0].yaxis, ["0.2", "1"]),
+    ):
+        assert [t.get_text() for t in axis.get_ticklabels()] == words
+        assert not axis.get_minorticklocs().size
 
 
 def test_bars_carry_their_names_and_errors(drawn):

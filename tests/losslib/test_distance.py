@@ -599,6 +599,16 @@ MISTAKES = [
         (X, X + 1, np.diag([1.0, 1.0, -5.0])),
         r"precision must be positive semidefinite, got the squared distance -3.0",
     ),
+    (
+        mahalanobis_distance,
+        (X, X + 2, np.diag([1.0, 1.0, -5.0])),
+        "got the squared distance -12.0",  # of the vectors, not of scaled ones
+    ),
+    (
+        mahalanobis_distance,
+        (X, X, np.stack([np.eye(3)] * 5)),
+        r"precision must have a matrix for each of the rows \(4,\), .*\(5, 3, 3\)",
+    ),
     (hamming_distance, (X, X + 0j), "v must have a real dtype"),
     (
         hamming_distance,
@@ -660,6 +670,15 @@ def test_rounding_makes_no_negative_square(backend) -> None:
             )
         )
     )
+
+
+def test_opposite_vectors_are_at_2_and_no_further(backend, rng) -> None:
+    """One more than that by rounding has no angle: its arccos is nan."""
+    u = rng.normal(size=(500, 5))
+    for ours in (cosine_distance, pearson_distance):
+        got = backend.numpy(ours(backend.array(u), backend.array(-3 * u)))
+        assert np.all(got <= 2)
+        np.testing.assert_allclose(got, 2, rtol=1e-12)
 
 
 def test_what_rounding_cannot_explain_is_refused(backend) -> None:

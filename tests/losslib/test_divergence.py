@@ -642,7 +642,7 @@ def test_mistakes_of_the_relatives_are_named(backend, f) -> None:
         with pytest.raises(error, match=words):
             f(*args)
     if f in WITH_BASE:
-        for base in (1, -2.0, float("nan")):
+        for base in (1, -2.0, float("nan"), float("inf")):
             with pytest.raises(ValueError, match=r"base must be above 1"):
                 f(good, good, base=base)
         with pytest.raises(TypeError, match=r"base must be a real number"):
@@ -673,6 +673,18 @@ def test_generators_that_are_none(backend) -> None:
     ):
         with pytest.raises(error, match=words):
             f_divergence(p, p, generator=generator)
+    one, half = backend.array([1.0, 0.0]), backend.array([0.5, 0.5])
+
+    def root(u):
+        return (u - 1) * u * u / (u * u)  # nan at 0
+
+    with (
+        np.errstate(invalid="ignore"),
+        pytest.raises(
+            ValueError, match=r"at 0 its limit, got nan for u = .*0"
+        ),
+    ):
+        f_divergence(one, half, generator=root)
     own = {"generator": lambda u: (u - 1) ** 2}
     with pytest.raises(
         ValueError, match=r"q must not be 0 where p is not.*got 0.5 at .*1"

@@ -179,9 +179,13 @@ def _draw(axes: Axes, part: Panel) -> Ends:
         value = getattr(part, name)
         if value is not None:
             axes.set(**{name: value})
-    if part.xticks is not None and part.xscale == "log":  # 100, not 10^2
-        axes.set_xticks(part.xticks, [f"{x:g}" for x in part.xticks])
-        axes.minorticks_off()
+    for axis, ticks, scale in (
+        (axes.xaxis, part.xticks, part.xscale),
+        (axes.yaxis, part.yticks, part.yscale),
+    ):
+        if ticks is not None and scale == "log":  # 100, not 10^2
+            axis.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+            axis.minorticks_off()
     return [end for end in ends if end[0] not in part.at]
 
 
