@@ -36,6 +36,7 @@ EVERY_NOTEBOOK = [
     gates.figures_described,
     gates.own_images,
     gates.one_title,
+    gates.no_control_characters,
 ]
 EVERY_LOSS = [
     gates.checks_recorded,
@@ -1025,6 +1026,12 @@ def test_a_long_chapter():
     passes(
         gates.short_enough(toy(new_markdown_cell(text[: len(text) // 2])))
     )
+
+
+def test_tex_in_a_string_that_is_not_raw():
+    cells = whole()
+    cells[3] = code("print(log(2))", printed("\rangle\n"))
+    says(gates.no_control_characters(toy(*cells)), r"'\r'", "raw strings")
 
 
 def test_few_exercises():

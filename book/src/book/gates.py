@@ -1437,6 +1437,23 @@ def short_enough(chapter: Chapter, most: int = 3500) -> list[str]:
     ]
 
 
+def no_control_characters(chapter: Chapter) -> list[str]:
+    r"""No output holds what a backslash made of TeX in a string that is not raw."""
+    return [
+        cell.says(
+            f"its output holds the control character {found[0]!r}",
+            'write TeX in raw strings: r"\\rangle"',
+        )
+        for cell in chapter.cells
+        if (
+            found := re.findall(
+                r"[\x00-\x08\x0b-\x1a\x1c-\x1f]",
+                "".join(map(_text, cell.outputs)),
+            )
+        )
+    ]
+
+
 def short_question(chapter: Chapter, most: int = 120) -> list[str]:
     """The opening question is short."""
     prose = split_markdown(chapter.markdown)[0]
