@@ -14,6 +14,7 @@ from losslib._array import (
     contiguous,
     fold,
     indices,
+    is_array,
     library,
     lift,
     log_add,
@@ -36,8 +37,8 @@ IMPOSSIBLE = -1e30
 def ctc_loss(
     log_probs: Array,
     targets: Array,
-    input_lengths: Array | Sequence[int],
-    target_lengths: Array | Sequence[int],
+    input_lengths: Array | Sequence[int] | int,
+    target_lengths: Array | Sequence[int] | int,
     *,
     blank: int = 0,
     reduction: Reduction = "mean",
@@ -58,9 +59,9 @@ def ctc_loss(
     targets : array, shape (S), (N, S) or (sum of `target_lengths`)
         Labels, any integer dtype: classes other than `blank`. What stands in a row behind its
         `target_lengths` counts nowhere. Without rows, the strings one after the other.
-    input_lengths : array or tuple of ints, shape () or (N)
+    input_lengths : array, tuple of ints or int, shape () or (N)
         How many frames each sample has, at most T.
-    target_lengths : array or tuple of ints, shape () or (N)
+    target_lengths : array, tuple of ints or int, shape () or (N)
         How many labels each sample has, at most S; it may have none.
     blank : int
         The class that spells nothing.
@@ -251,8 +252,8 @@ def _ended(state: Array, lengths: Array) -> Array:
 def _check_ctc(
     log_probs: Array,
     targets: Array,
-    input_lengths: Array | Sequence[int],
-    target_lengths: Array | Sequence[int],
+    input_lengths: Array | Sequence[int] | int,
+    target_lengths: Array | Sequence[int] | int,
     blank: int,
 ) -> tuple[Array, Array, Array, Array]:
     """Return the targets, how many frames and labels each sample has, and which lengths are wrong.
@@ -262,8 +263,12 @@ def _check_ctc(
     namespace(log_probs=log_probs, targets=targets)
     integers = {
         "targets": targets,
-        "input_lengths": _from_ints(input_lengths, log_probs),
-        "target_lengths": _from_ints(target_lengths, log_probs),
+        "input_lengths": _from_ints(
+            input_lengths, log_probs, "input_lengths"
+        ),
+        "target_lengths": _from_ints(
+            target_lengths, log_probs, "target_lengths"
+        ),
     }
     xp = namespace(log_probs=log_probs, **integers)
     check_floating(log_probs=log_probs)
@@ -302,13 +307,19 @@ def _check_ctc(
     return y, xp.reshape(frames, (n,)), xp.reshape(lengths, (n,)), wrong
 
 
-def _from_ints(lengths: Array | Sequence[int], like: Array) -> Array:
-    """Return a tuple or a list of integers as an array; all else as it is."""
-    if isinstance(lengths, tuple | list) and all(
-        isinstance(n, int | np.integer) for n in lengths
-    ):
-        return indices(lengths, like)
-    return lengths
+def _from_ints(
+    lengths: Array | Sequence[int] | int, like: Array, name: str
+) -> Array:
+    """Return an integer, or a tuple or a list of them, as an array; an array as it is."""
+    if is_array(lengths) and not isinstance(lengths, np.integer):
+        return lengths
+    for n in lengths if isinstance(lengths, tuple | list) else [lengths]:
+        if not isinstance(n, int | np.integer) or isinstance(n, bool):
+            raise TypeError(
+                f"{name} must be an array, a tuple or a list of integers, or an integer, "
+                f"got {type(n).__name__}"
+            )
+    return indices(lengths, like)
 
 
 def _up_to(most: int, lengths: Array, name: str) -> tuple[Array, Array]:

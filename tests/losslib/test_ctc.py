@@ -606,6 +606,14 @@ def test_compiled_beneath_other_transforms() -> None:
 # --- Arguments ----------------------------------------------------------------------------------
 
 
+def test_lengths_of_one_sample_as_integers(backend) -> None:
+    x, y = log_probs((5, 1, 4))[:, 0], np.array([1, 2, 2])
+    expected = ctc_loss(x, y, np.array(5), np.array(3))
+    for lengths in [(5, 3), (np.int64(5), np.int32(3)), ((5,), [3])]:
+        got = ctc_loss(backend.array(x), backend.array(y), *lengths)
+        close(backend.numpy(got), expected, rtol=1e-13)
+
+
 @pytest.mark.parametrize("dtype", LABEL_DTYPES)
 def test_every_dtype_of_integers(backend, dtype) -> None:
     x, rows, frames, lengths = arrays = problem()
@@ -661,11 +669,21 @@ M = np.array(S)
     [
         ((X.tolist(), Y, N, M), {}, "log_probs must be an array .*list"),
         ((X, Y.tolist(), N, M), {}, "targets must be an array .*list"),
-        ((X, Y, 5, M), {}, "input_lengths must be an array .*int"),
+        ((X, Y, 5, M), {}, r"input_lengths .*\(2,\), got \(\)"),
         (
-            (X, Y, N, (3.0, 2.0)),
+            (X, Y, 5.0, M),
             {},
-            "target_lengths must be an array .*tuple",
+            "input_lengths must be an array, .*integer, got float",
+        ),
+        (
+            (X, Y, N, (3, 2.0)),
+            {},
+            "target_lengths must be an array, .*integer, got float",
+        ),
+        (
+            (X, Y, N, [True, 2]),
+            {},
+            "target_lengths must be an array, .*integer, got bool",
         ),
         ((Y, Y, N, M), {}, "log_probs .*dtype, got .*int64"),
         ((X, Y * 1.0, N, M), {}, "targets .*dtype, got .*float64"),
