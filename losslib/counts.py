@@ -26,6 +26,7 @@ from losslib._checks import (
     above_zero,
     at_least_zero,
     check_flag,
+    check_floating,
     check_number,
     check_option,
     elements,
@@ -191,6 +192,7 @@ def negative_binomial_nll_loss(
     check_flag(log_input=log_input)
     if is_number(dispersion):
         namespace(input=input)
+        check_floating(input=input)
         dispersion = number(dispersion, lift(input))
     x, y, a = elements(
         input=input,
@@ -350,8 +352,8 @@ def tweedie_deviance(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If the shapes differ, `power` is between 0 and 1, a mean or a target is not what it must be
-        for that power, or `reduction` is unknown.
+        If the shapes differ, `power` is between 0 and 1 or infinite, a mean or a target is not what
+        it must be for that power, or `reduction` is unknown.
 
     See Also
     --------
@@ -379,9 +381,9 @@ def tweedie_deviance(
     https://doi.org/10.1111/j.2517-6161.1987.tb01685.x
     """
     check_number(power=power)
-    if not (power <= 0 or power >= 1):
+    if not (power <= 0 or power >= 1) or math.isinf(power):
         raise ValueError(
-            f"power must be at most 0 or at least 1, got {power!r}"
+            f"power must be at most 0 or at least 1, and finite, got {power!r}"
         )
     x, y = elements(input=input, target=target, labels=("target",))
     if power:

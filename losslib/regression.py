@@ -226,7 +226,7 @@ def huber_loss(
     """
     check_option(delta=delta)
     x, y, w = elements(input=input, target=target, weight=weight)
-    loss = weighted(_huber(x - y, delta), w)
+    loss = weighted(_huber(x - y, float(delta)), w)
     return reduce(loss, reduction, like=input)
 
 
@@ -285,6 +285,7 @@ def smooth_l1_loss(
     Girshick (2015), Fast R-CNN. https://doi.org/10.1109/ICCV.2015.169
     """
     check_at_least(0, beta=beta)
+    beta = float(beta)  # one of NumPy may overflow where it is compared
     x, y = elements(input=input, target=target)
     span = library(x).finfo(x.dtype)
     if beta > float(span.max):
@@ -662,8 +663,9 @@ def crps_gaussian(
     s = number(std, x) if is_number(std) else _spread(x, std, "std")
     s = at_least_zero(s, "std")
     # beyond 40 deviations all is settled: z stops there, and a deviation of 0 does no harm
-    held = xp.maximum(s, stop_gradient(absolute(residual)) / 40)
-    z = residual / xp.where(held == 0, 1.0, held)
+    finite = clip(residual, float(xp.finfo(residual.dtype).max))
+    held = xp.maximum(s, stop_gradient(absolute(finite)) / 40)
+    z = finite / xp.where(held == 0, 1.0, held)
     density = math.sqrt(2 / math.pi) * xp.exp(-0.5 * z * z)
     loss = residual * erf(z * math.sqrt(0.5)) + s * (
         density - math.sqrt(1 / math.pi)
@@ -748,8 +750,8 @@ def _variance(x: Array, var: Array | float, eps: float) -> Array:
     """Return the variances at least at `eps`, in a shape that broadcasts against `x`."""
     v = number(var, x) if is_number(var) else _spread(x, var, "var")
     v = at_least_zero(v, "var")
-    held = library(v).maximum(v, library(v).full_like(v, eps))
-    return v + stop_gradient(held - v)
+    lifted = library(v).where(v < eps, eps - v, 0.0)
+    return v + stop_gradient(lifted)
 
 
 def _spread(x: Array, spread: Array, name: str) -> Array:

@@ -368,6 +368,8 @@ BINOMIAL = negative_binomial_nll_loss
         (tweedie_deviance, (ONE, NONE), {"power": 3}, "target must be above 0"),
         (tweedie_deviance, (ONE, ONE), {"power": "1"}, "power must be a real number"),
         (tweedie_deviance, (ONE, ONE), {"power": 0.99}, "power must be .* got 0.99"),
+        (tweedie_deviance, (ONE, ONE), {"power": np.inf}, "power must be .* finite, got inf"),
+        (BINOMIAL, (ONE.astype(int), ONE, 1.0), {}, "input .*dtype, got .*int64"),
         (BINOMIAL, (ONE, -ONE, 1.0), {}, "target must not be negative"),
         (BINOMIAL, (-ONE, ONE, 1.0), {"log_input": False}, "input must not be negative"),
         (BINOMIAL, (ONE, ONE, -1.0), {}, "dispersion must not be negative"),

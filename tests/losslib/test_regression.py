@@ -291,6 +291,21 @@ def test_a_variance_is_held_at_eps(differentiable) -> None:
     np.testing.assert_allclose(slope, [0.5 * (10 - 25)])
 
 
+def test_what_is_infinite_costs_infinitely_much(backend) -> None:
+    x, one, wide = (backend.array([a]) for a in (np.inf, 1.0, np.inf))
+    for loss in (gaussian_nll_loss, beta_nll, crps_gaussian):
+        for args in [(x, one, 1.0), (-x, one, 1.0), (one, one, wide)]:
+            assert backend.numpy(loss(*args)) == np.inf
+    assert backend.numpy(crps_gaussian(x, one, 0.0)) == np.inf
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_a_seam_may_be_a_number_of_numpy(backend, kind) -> None:
+    x, zero = (backend.array([a]) for a in (3.0, 0.0))
+    assert backend.numpy(huber_loss(x, zero, delta=kind(2))) == 4.0
+    assert backend.numpy(smooth_l1_loss(x, zero, beta=kind(2))) == 2.0
+
+
 @pytest.mark.parametrize("shape", [(4, 3), (4, 1), (1, 3), (4,), None])
 def test_every_shape_of_the_variance(backend, shape) -> None:
     (x, y, _), _ = problem(gaussian_nll_loss, {})
