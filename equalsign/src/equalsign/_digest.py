@@ -57,8 +57,8 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
     if id(function) in seen:
         return
     seen[id(function)] = function
-    tree = _tree(function)
-    yield ast.dump(tree)
+    tree, dump = _tree(function)
+    yield dump
     yield repr((function.__defaults__, function.__kwdefaults__))
     scope = _scope(function)
     for node in ast.walk(tree):
@@ -121,8 +121,8 @@ def _module(node: ast.expr, scope: dict[str, Any]) -> Any:
     return None if _of_library(getattr(found, "__file__", None)) else found
 
 
-def _tree(function: FunctionType) -> ast.AST:
-    """Parse the definition of a function, without its docstrings and its name."""
+def _tree(function: FunctionType) -> tuple[ast.AST, str]:
+    """Parse the definition of a function, without its docstrings and its name; and dump it."""
     code = function.__code__
     linecache.checkcache(code.co_filename)
     source = "".join(linecache.getlines(code.co_filename))
@@ -130,11 +130,17 @@ def _tree(function: FunctionType) -> ast.AST:
         raise ValueError(
             f"the source of {function.__qualname__} cannot be read"
         )
+    return _bare(source, code.co_firstlineno, code.co_name == "<lambda>")
+
+
+@lru_cache(maxsize=1024)
+def _bare(source: str, line: int, is_lambda: bool) -> tuple[ast.AST, str]:
+    """Return what a file defines at a line, and its dump; the findings of a page reach the same."""
     found = [
         deepcopy(node)
         for node in _definitions(source)
-        if _first_line(node) == code.co_firstlineno
-        and isinstance(node, ast.Lambda) == (code.co_name == "<lambda>")
+        if _first_line(node) == line
+        and isinstance(node, ast.Lambda) == is_lambda
     ]
     for node in (n for tree in found for n in ast.walk(tree)):
         if isinstance(node, ast.FunctionDef) and ast.get_docstring(node):
@@ -145,7 +151,8 @@ def _tree(function: FunctionType) -> ast.AST:
         else node
         for node in found
     ]
-    return ast.Module(bodies, [])  # type: ignore[arg-type]
+    tree = ast.Module(bodies, [])  # type: ignore[arg-type]
+    return tree, ast.dump(tree)
 
 
 @lru_cache(maxsize=256)
