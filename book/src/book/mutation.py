@@ -7,7 +7,8 @@ its functions (their ids end with the module's name), on NumPy and PyTorch; JAX 
 (``tex.parser`` names a module of a folder), and runs the files of tests that are about the module,
 as far as they reach the change. The wording of error messages is left alone. What was found goes to
 ``benchmarks/mutation.json`` or ``benchmarks/mutation-equalsign.json``; given modules are measured
-again, the others stay as they are.
+again, the others stay as they are. ``--tenth`` tries one change in ten, those whose number ends in
+7, says which were missed, and stores nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 from book import ROOT
@@ -131,13 +133,13 @@ def without(paths: str, product: str) -> str:
 
 
 def measure(
-    module: str, children: int, product: str = "losslib"
+    module: str, children: int, product: str = "losslib", which: str = "*"
 ) -> dict[str, object]:
     """Return how many changes of a module were made, and which of them no test noticed."""
     folder, bin_ = prepare(module, product), Path(sys.executable).parent
     mutmut = [str(bin_ / "mutmut")]
     subprocess.run(
-        [*mutmut, "run", "--max-children", str(children)],
+        [*mutmut, "run", "--max-children", str(children), which],
         cwd=folder,
         check=True,
         env={
@@ -157,9 +159,15 @@ def measure(
         capture_output=True,
         text=True,
     ).stdout
-    status = dict(
-        line.strip().split(": ") for line in listing.splitlines() if line
-    )
+    status = {
+        name: what
+        for name, what in (
+            line.strip().split(": ")
+            for line in listing.splitlines()
+            if line
+        )
+        if fnmatch(name, which)
+    }
     missed = sorted(
         name
         for name, what in status.items()
@@ -199,23 +207,34 @@ def main() -> None:
         "--product", choices=sorted(SOURCES), default="losslib"
     )
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--tenth", action="store_true")
     options = parser.parse_args()
     product, results = options.product, RESULTS[options.product]
-    found = (
+    stored = (
         json.loads(results.read_text("utf-8")) if results.exists() else {}
     )
+    found = {} if options.tenth else stored
     for module in options.module or modules(product):
-        row = measure(module, options.children, product)
+        row = measure(
+            module,
+            options.children,
+            product,
+            "*7" if options.tenth else "*",
+        )
         row["missed"] = {
             name: changed(text) for name, text in row["missed"].items()
         }
         found[module] = row
         noticed = row["mutants"] - len(row["missed"])
         print(f"{module:14}{noticed:5} of {row['mutants']}", flush=True)
-        results.write_text(
-            json.dumps(dict(sorted(found.items())), indent=1) + "\n",
-            "utf-8",
-        )
+        if options.tenth:
+            for name, lines in row["missed"].items():
+                print(f"# {name}", *lines, sep="\n", flush=True)
+        else:
+            results.write_text(
+                json.dumps(dict(sorted(found.items())), indent=1) + "\n",
+                "utf-8",
+            )
     total = sum(row["mutants"] for row in found.values())
     missed = sum(len(row["missed"]) for row in found.values())
     print(f"{1 - missed / total:.1%} of {total} changes were noticed")
