@@ -725,7 +725,7 @@ def test_every_array_under_every_compiler(compiled, rng) -> None:
             )
 
 
-def test_machine_code_keeps_the_loop(compiled, rng) -> None:
+def test_compiled_code_keeps_the_loop(compiled, rng) -> None:
     """Compiled by inductor, the steps are one loop and the gradient is the plan."""
     cost = torch.tensor(rng.random((5, 4)), requires_grad=True)
     found = compiled(sinkhorn, "inductor")(cost)
