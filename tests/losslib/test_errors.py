@@ -94,7 +94,10 @@ EVERY_ARRAY = by_entry(arrays=lambda entry: entry.all)
 def test_what_is_no_array(backend, name: str, argument: str) -> None:
     good = TABLE[name].all[argument]
     bad = ["yes", torch.nn.Linear(3, 3)]
-    if not argument.endswith("_lengths"):  # which may be a tuple of ints
+    kinds = "an array of NumPy, PyTorch or JAX"
+    if argument.endswith("_lengths"):
+        kinds = "an array, a tuple or a list of integers, or an integer"
+    else:
         bad += [good.tolist(), tuple(good.tolist())]
     if not TABLE[name].arguments[argument].or_number:
         bad.append(1.0)
@@ -105,8 +108,7 @@ def test_what_is_no_array(backend, name: str, argument: str) -> None:
             backend,
             name,
             TypeError,
-            f"{argument} must be an array of NumPy, PyTorch or JAX, "
-            f"got {type(x).__name__}",
+            f"{argument} must be {kinds}, got {type(x).__name__}",
             **{argument: x},
         )
 

@@ -1749,8 +1749,8 @@ ENTRIES = [
         options=tuple({"power": p} for p in (1.0, 1.5, 1.9)),
         exact=_tweedie,
         bad=(
-            ({"power": 0.5}, "power must be at most 0 or at least 1, got 0.5"),
-            ({"power": np.nan}, "power must be at most 0 or at least 1, got nan"),
+            ({"power": 0.5}, "power must be at most 0 or at least 1, and finite, got 0.5"),
+            ({"power": np.nan}, "power must be at most 0 or at least 1, and finite, got nan"),
         ),
         convex=("input", "target"),
         lipschitz="oo",
