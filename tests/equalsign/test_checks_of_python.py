@@ -207,6 +207,16 @@ def test_differences_see_a_gradient_that_autograd_is_made_to_believe():
         derive(r"\hat y_k-[k=t]", loss=detached, where=WHERE[:1])
 
 
+def test_a_gradient_that_bends_fast_meets_differences_of_two_steps():
+    # One step is off by (3000 h)^2/6, five times the tolerance.
+    gradient(
+        "A fast wave",
+        lambda z: torch.sin(3000 * z) / 3000,
+        r"\cos(3000z)",
+        z=real(),
+    )
+
+
 @pytest.mark.parametrize(
     ("loss", "words"),
     [

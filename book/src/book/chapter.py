@@ -14,6 +14,7 @@ at ten points to 25 digits.
 """
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import equalsign
 from book.figures import (
@@ -51,4 +52,7 @@ __all__ = [
     *equalsign.__all__,
 ]
 
+threadpool_limits(
+    1
+)  # the arrays are small: a second thread costs more than it brings
 use()

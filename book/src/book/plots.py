@@ -121,10 +121,10 @@ def panels(*parts: Panel, alt: str, caption: str, columns: int = 2) -> None:
         axes.remove()
     drawn = list(zip(grid.flat, parts, strict=False))
     ends = [_draw(axes, part) for axes, part in drawn]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     for (axes, _), labels in zip(drawn, ends, strict=True):
         _name_ends(axes, labels)
-    figure.canvas.draw()  # those labels have taken their room
+    figure.draw_without_rendering()  # those labels have taken their room
     for axes, part in drawn:
         _name_within(axes, part)
     show(figure, alt, caption)
