@@ -8,7 +8,7 @@ its functions (their ids end with the module's name), on NumPy and PyTorch; JAX 
 as far as they reach the change. The wording of error messages is left alone. What was found goes to
 ``benchmarks/mutation.json`` or ``benchmarks/mutation-equalsign.json``; given modules are measured
 again, the others stay as they are. ``--tenth`` tries one change in ten, those whose number ends in
-7, says which were missed, and stores nothing.
+7, and says which were missed; of given modules it stores nothing.
 """
 
 from __future__ import annotations
@@ -175,6 +175,7 @@ def measure(
     )
     return {
         **Counter(status.values()),
+        "changes": listing.count("__mutmut_"),
         "mutants": len(status),
         "missed": {
             name: subprocess.run(
@@ -213,6 +214,7 @@ def main() -> None:
     stored = (
         json.loads(results.read_text("utf-8")) if results.exists() else {}
     )
+    store = not (options.tenth and options.module)
     found = {} if options.tenth else stored
     for module in options.module or modules(product):
         row = measure(
@@ -230,7 +232,7 @@ def main() -> None:
         if options.tenth:
             for name, lines in row["missed"].items():
                 print(f"# {name}", *lines, sep="\n", flush=True)
-        else:
+        if store:
             results.write_text(
                 json.dumps(dict(sorted(found.items())), indent=1) + "\n",
                 "utf-8",
