@@ -138,10 +138,10 @@ def measure(
     """Return how many changes of a module were made, and which of them no test noticed."""
     folder, bin_ = prepare(module, product), Path(sys.executable).parent
     mutmut = [str(bin_ / "mutmut")]
-    subprocess.run(
+    run = subprocess.run(
         [*mutmut, "run", "--max-children", str(children), which],
         cwd=folder,
-        check=True,
+        text=True,
         env={
             **os.environ,
             "OMP_NUM_THREADS": "1",
@@ -150,8 +150,10 @@ def measure(
             ),
             "LOSSLIB_MODULES": " ".join(TESTS.get(module, [module])),
         },
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
     )
+    if run.returncode and "could not find any test case" not in run.stdout:
+        raise SystemExit(f"{module}: mutmut fails\n{run.stdout[-3000:]}")
     listing = subprocess.run(
         [*mutmut, "results", "--all", "true"],
         cwd=folder,
@@ -228,6 +230,8 @@ def main() -> None:
         }
         found[module] = row
         noticed = row["mutants"] - len(row["missed"])
+        if not row["mutants"]:  # nothing in it that mutmut changes
+            del found[module]
         print(f"{module:14}{noticed:5} of {row['mutants']}", flush=True)
         if options.tenth:
             for name, lines in row["missed"].items():
@@ -239,7 +243,8 @@ def main() -> None:
             )
     total = sum(row["mutants"] for row in found.values())
     missed = sum(len(row["missed"]) for row in found.values())
-    print(f"{1 - missed / total:.1%} of {total} changes were noticed")
+    if total:
+        print(f"{1 - missed / total:.1%} of {total} changes were noticed")
 
 
 if __name__ == "__main__":
