@@ -64,6 +64,17 @@ def test_no_effect_beyond_a_size():
         state(effect=lambda r: r["mean"] - 1, within=0.01)
 
 
+def test_a_small_effect_below_zero_rounds_to_zero(capsys):
+    state(
+        lambda seed: -0.001 + (seed % 2) / 5 - 0.1,
+        effect=lambda r: r,
+        within=1,
+    )
+    assert (
+        "8 seeds of this page  0       0.04   ✓" in capsys.readouterr().out
+    )
+
+
 def test_a_nan_is_no_effect():
     with pytest.raises(CheckFailed, match="no finite number"):
         state(effect=lambda r: float("nan"))

@@ -309,10 +309,10 @@ def _stored(label: str, key: str) -> dict[str, Any]:
 
 
 def _shown(value: float, error: float) -> float:
-    """Round a value to the first digit of its error."""
+    """Round a value to the first digit of its error; nothing is 0, not -0."""
     if error == 0 or not math.isfinite(error):
         return float(f"{value:.3g}")
-    return round(value, -math.floor(math.log10(error)))
+    return round(value, -math.floor(math.log10(error))) + 0.0
 
 
 def _display(
