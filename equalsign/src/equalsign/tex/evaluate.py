@@ -1070,7 +1070,10 @@ class Evaluator:
         return self._all_slopes(gradient, variable, order - 1, node)
 
     def _integral(self, node: Integral, env: Environment) -> Any:
-        """Integrate by the double-exponential rule, halving its step until nothing changes."""
+        """Integrate by the double-exponential rule, halving its step until nothing changes.
+
+        To halve the step squares the error: what changes in the fifteenth digit is known to 29.
+        """
         lower = None if node.lower is None else self.scalar(node.lower, env)
         upper = None if node.upper is None else self.scalar(node.upper, env)
 
@@ -1083,7 +1086,7 @@ class Evaluator:
                 node.body, {**env, node.variable: u}
             )
 
-        tolerance = 10.0 ** (-10 if not self.field.exact else -27)
+        tolerance = 10.0 ** (-10 if not self.field.exact else -15)
         h = ar.divide(self._of(1), self._of(8))
         result = self._trapezium(term, h, 0)
         for _ in range(_HALVINGS):
