@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from functools import partial
 
 import nbformat
 import numpy as np
@@ -230,6 +231,32 @@ def test_a_digest_tells_functions_of_libraries_apart():
     before = digest(loss)
     squash = special.erf
     assert digest(loss) != before
+
+
+def test_a_digest_sees_functions_in_containers_and_partial_ones():
+    def scaled(x, factor=1.0):
+        return factor * x
+
+    def shifted(x, factor=1.0):
+        return factor + x
+
+    def made(losses):
+        return lambda x: [loss(x) for loss in losses.values()]
+
+    digests = [
+        digest(made(losses))
+        for losses in (
+            {"one": scaled},
+            {"one": shifted},
+            {"one": (scaled, 2.0)},
+            {"one": (shifted, 2.0)},
+            {"one": partial(scaled, factor=2.0)},
+            {"one": partial(scaled, factor=3.0)},
+            {"one": partial(shifted, factor=2.0)},
+        )
+    ]
+    assert len(set(digests)) == len(digests)
+    assert digest(made({"one": scaled})) == digests[0]
 
 
 def test_a_digest_takes_a_module_by_its_name():

@@ -7,7 +7,7 @@ import linecache
 import sysconfig
 from collections.abc import Callable, Iterator
 from copy import deepcopy
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
@@ -42,8 +42,16 @@ def digest(*functions: Callable[..., Any]) -> str:
 
 def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
     """Describe a thing, and whatever it reaches that has not been described yet."""
+    if isinstance(thing, partial):
+        parts = (thing.func, thing.args, thing.keywords)
+        yield "partial"
+        for part in parts:
+            yield from _parts(part, seen)
+        return
     if isinstance(thing, ModuleType | type) or not callable(thing):
         yield _value(thing)
+        for function in _held(thing):
+            yield from _parts(function, seen)
         return
     function = getattr(thing, "__wrapped__", thing)
     if not isinstance(function, FunctionType) or _of_library(
@@ -69,6 +77,18 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
             owner = _module(node.value, scope)
             if owner is not None and hasattr(owner, node.attr):
                 yield from _parts(getattr(owner, node.attr), seen)
+
+
+def _held(thing: Any) -> Iterator[Any]:
+    """Give the functions that a container holds."""
+    if isinstance(thing, dict):
+        thing = list(thing.values())
+    if isinstance(thing, list | tuple):
+        for item in thing:
+            if callable(item) and not isinstance(item, type):
+                yield item
+            else:
+                yield from _held(item)
 
 
 def _of_library(file: str | None) -> bool:
