@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from math import inf
 
 import pytest
 
 from book import ROOT
-from equalsign import RECORD_TYPE, layout
+from equalsign import RECORD_TYPE, layout, tends_to
+from equalsign._words import tex_rows
 
 BLOCK = re.compile(r"\$\$\n(\\begin\{aligned\}.*?)\n\$\$", re.DOTALL)
 
@@ -52,6 +54,20 @@ def test_every_stored_line_is_read_back():
             assert shown.words.endswith(" ".join(line["reason"].split()))
             steps += 1
     assert steps > 400
+
+
+@pytest.mark.parametrize(
+    ("rate", "limit"), [(1, 0.0), (2, 3.0), (inf, inf)]
+)
+def test_how_fast_a_limit_is_approached_stands_apart_from_the_reason(
+    rate, limit
+):
+    step = tends_to("x", "only one term is left", rate=rate, h=limit)
+    rows = [*tex_rows(step.convergence()), *tex_rows(step.reason)]
+    block = "\\begin{aligned}\n& y \\\\\n& \\to x && \\checkmark \\\\\n"
+    block += " \\\\\n".join(rows) + "\n\\end{aligned}"
+    line = layout.lines(block)[1]
+    assert line.words == f"{step.convergence()}; only one term is left"
 
 
 def test_every_stored_definition_is_read_back():

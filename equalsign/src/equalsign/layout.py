@@ -30,6 +30,10 @@ _MARKS = {
 _GRADIENT = r"\quad{\small \checkmark\ \text{autograd}\quad\checkmark\ \text{differences}}"
 _REASON = re.compile(r"\\quad\{\\small\\rlap\{\\text\{(.*)\}\}\}")
 _CODE = re.compile(r"(?:\\quad |(\S+) )\{\\small\\texttt\{(.*)\}\}")
+# how fast a limit is approached: the reason comes behind it, in a row of its own
+_RATE = re.compile(
+    r"as \$[^$]*\$, (with an error \$[^$]*\$|faster than every power)"
+)
 _PRESUMED = re.compile(r"\{\\small (.*)\}")
 
 
@@ -97,6 +101,8 @@ def lines(tex: str) -> list[Line]:
 
     def more(key: str, words: str) -> None:
         said = found[-1].get(key, "")
+        if key == "words" and _RATE.fullmatch(said):
+            said += ";"
         found[-1][key] = f"{said} {_unescaped(words)}".lstrip()
 
     for number, whole in enumerate(_rows(tex)):
