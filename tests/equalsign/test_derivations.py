@@ -399,3 +399,146 @@ def test_lines_before_a_limit_run_at_several_values_of_its_parameter():
             equals(r"\sin h"),
             tends_to("1", rate=2, h=0.0),
         )
+
+
+def test_what_is_shown_and_kept_of_a_derivation(capsys):
+    derivation(
+        "Doubled",
+        "x+x",
+        equals("a", "count"),
+        by_definition("2x", "$a$ written out"),
+        label="eq-doubled",
+        where=["a=2x"],
+        points=5,
+        x=real(),
+    )
+    assert capsys.readouterr().out == (
+        "Doubled\n"
+        "      x+x\n"
+        "    = a     ✓ count\n"
+        "    = 2x    ≜ a written out\n"
+        "  where a=2x\n"
+        "✓ 2 steps held at 5 random points: x a real number (normal, sd 2). Equal sides agree to "
+        "1e-9, and at all of them to 25 digits.\n"
+    )
+    assert record() == {
+        "kind": "derivation",
+        "statement": "Doubled",
+        "label": "eq-doubled",
+        "source": None,
+        "lines": [
+            {"relation": "", "tex": "x+x", "reason": ""},
+            {"relation": "=", "tex": "a", "reason": "count"},
+            {"relation": "=", "tex": "2x", "reason": "$a$ written out"},
+        ],
+        "points": 5,
+        "detail": {
+            "steps": 2,
+            "samplers": record()["detail"]["samplers"],
+            "where": ["a=2x"],
+            "ranges": [],
+            "from_tex": 2,
+            "by_code": 0,
+            "by_definition": 1,
+            "library": 0,
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("points", "words"), [(9, "all of them"), (10, "ten points")]
+)
+def test_how_many_points_are_compared_to_25_digits(capsys, points, words):
+    derivation("Twice", "x+x", equals("2x"), points=points, x=real())
+    assert f"at {words} to 25 digits" in " ".join(
+        capsys.readouterr().out.split()
+    )
+
+
+def test_each_inequality_says_where_it_comes_nearest(capsys):
+    derivation(
+        "Squares",
+        "x^2+y^2",
+        at_least("2xy"),
+        at_least("2xy-1"),
+        x=real(),
+        y=real(),
+        edge=[{"x": 1.0, "y": 1.0}],
+    )
+    out = " ".join(capsys.readouterr().out.split())
+    assert out.count("Line 2 is attained at x = 1.0000, y = 1.0000.") == 1
+    assert "Line 3 comes nearest, to 1.0e+00, at x = " in out
+    assert out.index("held at") < out.index("Line 2") < out.index("Line 3")
+
+
+def test_two_shadowed_names_have_meanings_of_their_own(capsys):
+    derivation(
+        "Priors",
+        r"\pi e",
+        equals(r"e\pi"),
+        names={"e": "e"},
+        pi=unit(),
+        e=unit(),
+    )
+    out = " ".join(capsys.readouterr().out.split())
+    assert r"Here \pi, e have meanings of their own." in out
+
+
+def test_a_first_line_by_code_is_run_by_the_code():
+    with pytest.raises(CheckFailed, match="does not hold"):
+        derivation(
+            "By hand",
+            "x + x",
+            equals("2x"),
+            start=lambda x: 3 * x,
+            x=real(),
+        )
+
+
+def test_a_limit_between_code_is_refused():
+    with pytest.raises(CheckFailed, match="is a limit between code"):
+        derivation(
+            "By hand",
+            "x + h",
+            tends_to("x", h=0.0),
+            start=lambda x, h: x + h,
+            x=real(),
+        )
+
+
+def test_a_number_stands_for_each_value_of_free_indices_on_either_side():
+    indexed, plain = "z_iz_j-z_jz_i", "0"
+    ranges = [r"i\in\{1,\dots,n\}", r"j\in\{1,\dots,n\}"]
+    for first, then in ((indexed, plain), (plain, indexed)):
+        derivation(
+            "Commute",
+            first,
+            equals(then),
+            ranges=ranges,
+            n=integer(2, 4),
+            z=logits("n"),
+            points=20,
+        )
+
+
+def test_a_definition_may_be_the_line_before_one_that_writes_it_out():
+    derivation(
+        "Doubled",
+        "x+x",
+        equals("a"),
+        by_definition("2x"),
+        equals("4x/2"),
+        where=["a=2x"],
+        x=real(),
+    )
+    with pytest.raises(CheckFailed, match="is line 3 itself"):
+        derivation(
+            "Doubled",
+            "x+x",
+            equals("4x/2"),
+            equals("2x"),
+            equals("a+x-x"),
+            by_definition("2x+x-x"),
+            where=["a=2x"],
+            x=real(),
+        )
