@@ -172,6 +172,14 @@ def test_a_true_gradient_passes(shown):
     markdown, plain, record = shown[0]
     assert record["points"] == 102
     assert record["detail"]["wrt"] == "z"
+    assert record["label"] == "eq-gradient"
+    assert record["lines"] == [
+        {
+            "relation": "=",
+            "tex": SLOPE,
+            "reason": "The target is pulled up by $1-p_t$.",
+        }
+    ]
     assert "$$ (eq-gradient)\n" in markdown
     assert (
         r"\checkmark\ \text{autograd}\quad\checkmark\ \text{differences}"

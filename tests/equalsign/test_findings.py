@@ -118,6 +118,51 @@ def test_the_record_says_where_it_holds(capsys):
     assert "held in all 5 places" in said
 
 
+def test_what_is_shown_and_kept_of_a_finding(monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        findings, "display_check", lambda *parts: shown.append(parts)
+    )
+    stressed()
+    shown.clear()
+    state()
+    ((markdown, plain, kept),) = shown
+    key = json.loads(findings.Path("findings/fi-toy.json").read_text())[
+        "key"
+    ]
+    assert markdown.startswith(
+        "**Finding:** The mean is above one half\n\n| tried on | effect |"
+    )
+    assert plain.startswith(
+        "Finding: The mean is above one half\n  tried on "
+    )
+    assert "| 8 seeds of this page | 0.494 | 0.004 | ✓ |" in markdown
+    assert kept["kind"] == "finding"
+    assert kept["label"] == "fi-toy"
+    assert kept["points"] == 8
+    assert kept["detail"] == {
+        "seeds": 8,
+        "effect": 0.494,
+        "error": 0.004,
+        "of": "mean less 0.5",
+        "axes": [],
+        "holds": ["16 other seeds"],
+        "digest": key,
+    }
+
+
+def test_what_is_small_on_the_page_must_be_small_elsewhere():
+    with pytest.raises(
+        CheckFailed, match=r"on four times the steps.*not within 0\.1"
+    ):
+        stressed(
+            lambda seed, steps=100: steps / 100 - 1 + 1e-3 * (seed % 5),
+            effect=lambda r: r,
+            within=0.1,
+            vary=["steps"],
+        )
+
+
 def test_a_third_of_the_rate_is_tried_too():
     """With a third of the rate the mean is a third, below one half."""
     with pytest.raises(CheckFailed, match="on a third of the rate"):
