@@ -37,7 +37,16 @@ SOURCES = {
 # What carries all others is tested through them, too.
 TESTS = {
     "_chunks": ["vocabulary"],
-    "_array": ["array", "multiclass", "binary", "margin", "vocabulary"],
+    "_array": [
+        "array",
+        "multiclass",
+        "binary",
+        "margin",
+        "vocabulary",
+        "ctc",
+        "ranking",
+        "transport",
+    ],
     "_checks": ["checks", "multiclass", "binary", "margin", "vocabulary"],
     "_classes": ["classes", "multiclass", "focal", "vocabulary"],
     "_vectors": ["distance", "similarity"],
