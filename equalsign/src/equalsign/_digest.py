@@ -68,11 +68,10 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
     tree, dump = _tree(function)
     yield dump
     defaults = (function.__defaults__, function.__kwdefaults__)
-    held = list(_held(defaults))
-    # A function is written with its address, which another process does not share.
-    yield _value(defaults) if held else repr(defaults)
-    for default in held:
-        yield from _parts(default, seen)
+    if " at 0x" in repr(defaults):  # another address in every process
+        yield from _parts(defaults, seen)
+    else:
+        yield repr(defaults)
     scope = _scope(function)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in scope:
