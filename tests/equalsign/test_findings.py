@@ -370,7 +370,7 @@ def cell(monkeypatch, name="<cell 1>", values="NAMES = ['a']", **changes):
     return scope["loss"]
 
 
-def test_a_digest_sees_what_a_notebook_defines(monkeypatch):
+def test_a_digest_sees_what_a_cell_defines(monkeypatch):
     first = digest(cell(monkeypatch))
     assert re.fullmatch("[0-9a-f]{16}", first)
     assert digest(cell(monkeypatch, "<cell 2>")) == first

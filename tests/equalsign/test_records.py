@@ -87,9 +87,7 @@ def test_a_record_does_not_follow_what_it_was_made_of():
     assert kept["detail"] == {"wrt": "z"}
 
 
-def test_a_notebook_is_given_markdown_text_and_the_record(
-    monkeypatch, capsys
-):
+def test_a_page_is_given_markdown_text_and_the_record(monkeypatch, capsys):
     shown = ipython(monkeypatch, shell=object())
     display_check("**A**", "A", {"kind": "refutes"})
     display_check("**B**", "B")
