@@ -1,9 +1,16 @@
 """Findings: what holds on other seeds and settings passes, what does not is refused."""
 
+import cmath
 import json
+import linecache
+import math
+import os
+import re
 import subprocess
 import sys
-from functools import partial
+import textwrap
+from collections import OrderedDict
+from functools import lru_cache, partial
 
 import nbformat
 import numpy as np
@@ -335,6 +342,267 @@ def test_a_digest_sees_through_modules_and_closures():
         return lambda x: x * k
 
     assert digest(made(1)) != digest(made(2))
+
+
+def reads(value):
+    """Return the digest of a function that reads a value."""
+    return digest(lambda: value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, 2, True, None, "1", b"1", 1.5, 1.50001],
+        ["ab", ["a", "b"], ["ab"], ("a", ["b"], "c"), [], {}],
+        [{"a": 1}, {"a": 2}, {"b": 1}, {"a": {"b": 1}}],
+        [{1, 2}, {1, 3}, {"a", "b"}],
+        [np.array([1, 2]), np.array([1, 3]), np.array([[1, 2]])],
+        [np.array([1.0, 2.0]), np.array([1.0, 3.0]), np.ones((1, 2))],
+        [np.array([True, False]), np.array([True, True])],
+        [np.float32(0.5), np.float32(0.25), np.int64(3), np.int64(4)],
+        [np.array([1j, 2j]), np.array([1j, 3j]), np.array([1 + 1j, 2j])],
+        [1j, 2j, 1 + 1j, np.complex64(3j)],
+        [math, np, dict, list, range(2), object()],
+    ],
+    ids=lambda values: type(values[0]).__name__,
+)
+def test_a_digest_tells_values_apart(values):
+    digests = [reads(value) for value in values]
+    assert len(set(digests)) == len(values)
+    assert digests == [reads(value) for value in values]
+    assert len({reads([value]) for value in values}) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "as_good_as"),
+    [
+        (0.1 + 0.2, 0.3),
+        (np.array([0.1 + 0.2, 1]), np.array([0.3, 1])),
+        (np.float32([0.1, 0.2]), np.array([0.1, 0.2])),
+        (np.array([0.3j]), np.array([(0.1 + 0.2) * 1j])),
+        ([0.1 + 0.2, {"a": 0.3}], [0.3, {"a": 0.1 + 0.2}]),
+    ],
+)
+def test_a_digest_sees_six_digits_of_every_float(value, as_good_as):
+    assert reads(value) == reads(as_good_as)
+
+
+def test_a_digest_sees_the_values_of_tensors():
+    torch = pytest.importorskip("torch")
+    one = torch.tensor([1.0, 2.0], requires_grad=True)
+    assert reads(one) == reads(np.array([1.0, 2.0]))
+    assert reads(one) != reads(torch.tensor([1.0, 3.0]))
+    assert reads(torch.tensor([1, 2])) != reads(torch.tensor([1, 3]))
+
+
+CELL = """
+from math import exp
+{values}
+def loss(x, scale={default}):
+    return exp(x) * scale * len(NAMES)
+"""
+
+
+def cell(monkeypatch, name="<cell 1>", values="NAMES = ['a']", **changes):
+    """Define a function as a notebook does: in a cell, which is no file."""
+    text = CELL.format(values=values, **({"default": "2.0"} | changes))
+    lines = text.splitlines(keepends=True)
+    monkeypatch.setitem(
+        linecache.cache, name, (len(text), None, lines, name)
+    )
+    scope = {}
+    exec(compile(text, name, "exec"), scope)
+    return scope["loss"]
+
+
+def test_a_digest_sees_what_a_cell_defines(monkeypatch):
+    first = digest(cell(monkeypatch))
+    assert re.fullmatch("[0-9a-f]{16}", first)
+    assert digest(cell(monkeypatch, "<cell 2>")) == first
+    assert digest(cell(monkeypatch, default="3.0")) != first
+    assert digest(cell(monkeypatch, values="NAMES = ['b']")) != first
+    function = cell(monkeypatch)
+    monkeypatch.delitem(linecache.cache, "<cell 1>")
+    with pytest.raises(ValueError, match="source of loss cannot be read"):
+        digest(function)
+
+
+def test_a_digest_depends_on_neither_addresses_nor_the_order_of_sets():
+    """Both are others in another process, and a record is to be current in each."""
+
+    def made():
+        def half(x):
+            return x / 2
+
+        def loss(x, by=half, *, more=(half, 3)):
+            return by(x)
+
+        return loss
+
+    one, other = made(), made()
+    assert digest(one) == digest(other)
+    first, second = {0, 8}, {8, 0}
+    assert list(first) != list(second)  # equal, yet in another order
+    assert reads(first) == reads(second)
+    assert reads(frozenset(first)) == reads(frozenset(second))
+
+
+def test_a_digest_sees_what_is_taken_by_default():
+    def made(one, two):
+        def loss(x, by=one, *, more=two):
+            return by + more
+
+        return loss
+
+    def half(x):
+        return x / 2
+
+    def twice(x):
+        return x * 2
+
+    digests = [
+        digest(made(*pair))
+        for pair in [
+            (1, 2), (3, 2), (1, 3), (half, 2), (twice, 2), (1, half),
+            (1, twice), ([half, 1], 2), ([half, 2], 2),
+        ]
+    ]  # fmt: skip
+    assert len(set(digests)) == len(digests)
+
+
+def test_a_digest_does_not_see_names_comments_and_docstrings():
+    def one(x):
+        """Say something."""
+
+        def inner(y):
+            """Say more."""
+            return y
+
+        return inner(x)
+
+    def other(x):  # a comment
+        def inner(y):
+            return y
+
+        return inner(x)
+
+    def third(x):
+        "Only this."
+
+    def fourth(x):
+        pass
+
+    assert digest(one) == digest(other)
+    assert digest(third) == digest(fourth) != digest(one)
+
+
+def test_a_digest_sees_through_decorators():
+    @lru_cache
+    def one(x):
+        return x + 1
+
+    @lru_cache(
+        maxsize=2,
+    )
+    def two(x):
+        return x + 2
+
+    @lru_cache
+    def same(x):
+        return x + 1
+
+    assert digest(one) == digest(same) != digest(two)
+
+
+def test_a_digest_tells_a_lambda_from_what_stands_around_it():
+    # fmt: off
+    def around(f=lambda x: x + 1): return f(2)
+    # fmt: on
+    def other(f=None):
+        return f(3)
+
+    inner = around.__defaults__[0]
+    assert digest(inner) == digest(lambda x: x + 1)
+    assert digest(inner) != digest(lambda x: x + 2)
+    assert len({digest(f) for f in (inner, around, other)}) == 3
+
+
+def test_a_digest_of_functions_that_call_each_other():
+    def down(n):
+        return up(n - 1) if n else 0
+
+    def up(n):
+        return down(n - 1) if n else 1
+
+    both = digest(down)
+    assert digest(down, up) == digest(down, up)
+    assert both != digest(lambda n: 0)
+
+
+def test_a_digest_does_not_look_into_libraries(monkeypatch):
+    def short(x):
+        return textwrap.shorten(x, 9), shorten(x, 9), join(x, x)
+
+    shorten, join = textwrap.shorten, os.path.join
+    before = digest(short)
+    monkeypatch.setattr(textwrap, "TextWrapper", lambda: None)
+    assert digest(short) == before
+    shorten = textwrap.indent
+    assert digest(short) != before
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [(math.exp, cmath.exp), (dict.fromkeys, OrderedDict.fromkeys)],
+    ids=["of two modules", "of two classes"],
+)
+def test_a_digest_tells_built_in_functions_of_one_name_apart(pair):
+    one, other = pair
+    assert digest(one) == digest(one) != digest(other)
+
+
+def test_a_digest_sees_modules_of_modules_of_ones_own(monkeypatch):
+    import losslib.regression
+
+    def loss(x):
+        if x is None:  # what is not there is no matter of the digest
+            return losslib.absent + str(x).strip().absent
+        return losslib.regression.mse_loss(x, x)
+
+    before = digest(loss)
+    monkeypatch.setattr(losslib.regression, "mse_loss", lambda x, y: x)
+    assert digest(loss) != before
+
+
+def test_a_digest_reads_the_file_as_it_is_now(tmp_path):
+    path = tmp_path / "own.py"
+    text = "def loss(x):\n    return x + %s\n"
+    found = []
+    for number in (1, 25):
+        path.write_text(text % number)
+        scope = {}
+        exec(compile(path.read_text(), str(path), "exec"), scope)
+        found.append(digest(scope["loss"]))
+    assert found[0] != found[1]
+
+
+def test_a_digest_sees_functions_deep_in_containers():
+    def made(held):
+        return lambda x: held
+
+    def half(x):
+        return x / 2
+
+    def twice(x):
+        return x * 2
+
+    digests = {
+        digest(made(held))
+        for f in (half, twice)
+        for held in ([f], (f,), {"a": f}, [{"a": [1, f]}], ["b", (dict, f)])
+    }
+    # a list and a tuple are as good as each other
+    assert len(digests) == 8
 
 
 def test_a_notebook_is_stressed(tmp_path):

@@ -73,6 +73,11 @@ EQUALSIGN_TESTS = {
     "accounts": ["accounts", "checks_of_python"],
     "findings": ["findings"],
     "_digest": ["findings"],
+    "_formula": ["formula", *CHECKS],
+    "_points": ["points", *CHECKS],
+    "_records": ["records", *CHECKS],
+    "_words": ["words", *CHECKS],
+    "samplers": ["samplers", *CHECKS],
     "derivations": ["derivations", "derivations_frozen"],
 }
 # Slow (every formula with one sign changed), in another process, or about the stored chapters.

@@ -67,7 +67,11 @@ def _parts(thing: Any, seen: dict[int, Any]) -> Iterator[str]:
     seen[id(function)] = function
     tree, dump = _tree(function)
     yield dump
-    yield repr((function.__defaults__, function.__kwdefaults__))
+    defaults = (function.__defaults__, function.__kwdefaults__)
+    if " at 0x" in repr(defaults):  # another address in every process
+        yield from _parts(defaults, seen)
+    else:
+        yield repr(defaults)
     scope = _scope(function)
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and node.id in scope:
@@ -204,19 +208,26 @@ def _value(thing: Any) -> str:
         thing, ModuleType | type
     ):
         thing = thing.detach().cpu().numpy()
-    if isinstance(thing, np.ndarray) and thing.dtype.kind in "fc":
+    if isinstance(thing, np.generic):
+        thing = thing.item()
+    if isinstance(thing, np.ndarray) and thing.dtype.kind == "c":
+        thing = np.stack([thing.real, thing.imag])
+    if isinstance(thing, np.ndarray) and thing.dtype.kind == "f":
         return (
             f"{thing.shape} {_rounded(thing.astype(np.float64).tobytes())}"
         )
     if isinstance(thing, np.ndarray):
         return f"{thing.shape} {sha256(thing.tobytes()).hexdigest()}"
-    if isinstance(thing, float):
+    if isinstance(thing, float | complex):
         return f"{thing:.6g}"
-    if isinstance(thing, list | tuple | set | frozenset):
+    if isinstance(thing, list | tuple):
         return f"[{', '.join(map(_value, thing))}]"
+    if isinstance(thing, set | frozenset):  # in the same order everywhere
+        items = sorted(map(_value, thing), key=lambda x: (len(x), x))
+        return f"[{', '.join(items)}]"
     if isinstance(thing, dict):
-        items = (f"{k!r}: {_value(v)}" for k, v in thing.items())
-        return f"{{{', '.join(items)}}}"
+        pairs = (f"{k!r}: {_value(v)}" for k, v in thing.items())
+        return f"{{{', '.join(pairs)}}}"
     if thing is None or isinstance(thing, str | bytes | bool | int):
         return repr(thing)
     if isinstance(thing, ModuleType | type):

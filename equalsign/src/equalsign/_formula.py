@@ -1,4 +1,4 @@
-"""Python functions as formulas: what they take, what they call, when two are the same."""
+"""Python functions as formulas: what they take, and what they call."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -91,7 +90,7 @@ def watch(packages: set[str]) -> Iterator[dict[str, None]]:
         else:
             return
         module = str(module)
-        if module.partition(".")[0] in packages and module != __name__:
+        if module.partition(".")[0] in packages:
             seen[f"{module}.{name}"] = None
 
     previous = sys.getprofile()
@@ -135,30 +134,3 @@ def check_names(
         raise CheckFailed(
             f"{', '.join(sorted(unused))} is drawn, but nothing in this check uses it"
         )
-
-
-def fingerprint(fn: Any) -> Any:
-    """Tell what a function computes, as far as its code and what it closes over show."""
-    code = getattr(fn, "__code__", None)
-    if code is None:
-        return fn
-    cells = tuple(id(cell.cell_contents) for cell in fn.__closure__ or ())
-    return (
-        _code_key(code),
-        cells,
-        repr(fn.__defaults__),
-        repr(fn.__kwdefaults__),
-    )
-
-
-def _code_key(code: CodeType) -> Any:
-    constants = tuple(
-        _code_key(c)
-        if isinstance(c, CodeType)
-        else (type(c).__name__, repr(c))
-        for c in code.co_consts
-    )
-    arguments = code.co_varnames[
-        : code.co_argcount + code.co_kwonlyargcount
-    ]
-    return code.co_code, constants, code.co_names, arguments

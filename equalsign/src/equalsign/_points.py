@@ -125,15 +125,19 @@ def draw_points(
     )
     if samplers and misspelt:
         raise CheckFailed(
-            f"a hand-picked point gives {', '.join(misspelt)}, which is not drawn"
+            f"a hand-picked point gives {', '.join(sorted(misspelt))}, which is not drawn"
         )
     rng = np.random.default_rng(SEED)
 
     def draw(given: Mapping[str, Any]) -> Point:
         drawn = {name: frozen(value) for name, value in given.items()}
-        for name in list(drawn.keys() & samplers.keys()):
+        for name in [name for name in samplers if name in drawn]:
             for size, length in samplers[name].lengths(drawn[name]):
-                drawn.setdefault(size, length)
+                if drawn.setdefault(size, length) != length:
+                    raise CheckFailed(
+                        f"a hand-picked point gives {name} of {size} = {length}, "
+                        f"but {size} is {drawn[size]}"
+                    )
         for name, sampler in samplers.items():
             value = sampler.at(rng, drawn)
             drawn.setdefault(name, frozen(value))
