@@ -301,7 +301,9 @@ def expected(row: tuple[str, Any, dict[str, Any]]) -> Any:
 
 
 @pytest.mark.parametrize("field", [DOUBLE, MULTI], ids=["double", "multi"])
-@pytest.mark.parametrize("row", TABLE, ids=lambda r: r[0])
+@pytest.mark.parametrize(
+    "row", TABLE, ids=lambda r: r[0].replace("\\", "/")
+)
 def test_value_by_hand(row, field):
     tex, _, needs = row
     got = run(tex, field, **needs)
@@ -380,7 +382,7 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
 @pytest.mark.parametrize(
     ("tex", "error", "at", "needs"),
     REFUSED,
-    ids=[row[0] for row in REFUSED],
+    ids=[row[0].replace("\\", "/") for row in REFUSED],
 )
 def test_is_refused_with_a_caret_under_the_place(tex, error, at, needs):
     with pytest.raises(error) as caught:

@@ -58,14 +58,9 @@ source_paths = ["{product}"]
 only_mutate = ["{product}/{module}.py"]
 do_not_mutate_patterns = ['raise \\w+Error\\(']
 process_isolation = "forkserver"
-forkserver_warmup = "import"
-preload_modules_file = "preload.txt"
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "{chosen}"]
 """
-# Imported once, before the processes that run the tests part. (Tests that mutmut collects there
-# would be collected again, and pytest escapes a backslash in the name of a test each time.)
-PRELOAD = ["hypothesis", "mpmath", "numpy", "scipy.special", "torch"]
 EVERYWHERE = ["errors", "everywhere", "extremes"]
 SLOW = "not compile and not jax and not graph and not finite"
 
@@ -138,7 +133,6 @@ def prepare(module: str, product: str = "losslib") -> Path:
         tests=tests,
         chosen=chosen,
     )
-    (folder / "preload.txt").write_text("\n".join(PRELOAD), "utf-8")
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(settings + config, "utf-8")
     return folder
@@ -193,7 +187,7 @@ def measure(
     late = sum(what == "timeout" for what in status.values())
     if (
         late > 5 + len(status) / 20
-    ):  # mutmut says so, too, where pytest finds no test
+    ):  # mutmut says so, too, where pytest stops at once
         raise SystemExit(f"{module}: {late} of {len(status)} take too long")
     missed = sorted(
         name
