@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,3 +58,30 @@ def test_the_unchanged_product_is_off_the_path():
     source = str(mutation.SOURCES["equalsign"].parent)
     paths = os.pathsep.join(["a", source, "", "b"])
     assert mutation.without(paths, "equalsign") == f"a{os.pathsep}b"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "words"),
+    [
+        (
+            1,
+            "failed to collect stats",
+            "focal: mutmut fails\nfailed to collect",
+        ),
+        (
+            0,
+            "".join(f"  x__mutmut_{i}: timeout\n" for i in range(20)),
+            "focal: 20 of 20 take too long",
+        ),
+    ],
+)
+def test_tests_that_do_not_run_are_no_score(
+    tmp_path, monkeypatch, code, said, words
+):
+    def run(*args, **options):
+        return SimpleNamespace(returncode=code, stdout=said)
+
+    monkeypatch.setattr(mutation, "prepare", lambda *args: tmp_path)
+    monkeypatch.setattr(mutation.subprocess, "run", run)
+    with pytest.raises(SystemExit, match=words):
+        mutation.measure("focal", 1)
