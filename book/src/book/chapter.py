@@ -52,7 +52,5 @@ __all__ = [
     *equalsign.__all__,
 ]
 
-threadpool_limits(
-    1
-)  # the arrays are small: a second thread costs more than it brings
+threadpool_limits(1)  # the arrays are small: a second thread costs time
 use()
