@@ -16,6 +16,7 @@ pytest.register_assert_rewrite("harness")
 from harness import (  # noqa: E402
     BACKENDS,
     JAX,
+    ONLY,
     TORCH,
     TRACED_SHAPES,
     Backend,
@@ -40,9 +41,13 @@ def backend(
 
 @pytest.fixture(autouse=True, scope="module")
 def free_what_was_compiled() -> Iterator[None]:
-    """Let go of what the compilers hold for a module: a worker would end with gigabytes."""
+    """Let go of what the compilers hold for a module: a worker would end with gigabytes.
+
+    Not where a change is tried: the quickest tests run first there, of any module.
+    """
     yield
-    free_compilers()
+    if not ONLY:
+        free_compilers()
 
 
 @pytest.fixture(params=[TORCH, JAX], ids=lambda b: b.name)
