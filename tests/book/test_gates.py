@@ -29,6 +29,7 @@ EVERY_NOTEBOOK = [
     gates.no_errors,
     gates.no_skips,
     gates.every_line_ran,
+    gates.refutations_shown,
     gates.findings_stressed,
     gates.numbers_produced,
     gates.no_machine,
@@ -508,6 +509,16 @@ def test_an_erratum_that_is_not_refuted():
         "refutes(",
         "make refresh NB=objective",
     )
+
+
+def test_a_refutation_that_shows_no_numbers():
+    head = (
+        "from equalsign import refutes\nrefutes('c', source='s', says='x', "
+    )
+    bare = code(f"{head}holds=lambda x: x > 0, x=real())")
+    says(gates.refutations_shown(toy(bare)), "disagree", "show={...}")
+    for rest in ("holds=f, show=g, x=real())", "raises=(TypeError, f))"):
+        passes(gates.refutations_shown(toy(code(head + rest))))
 
 
 def test_every_erratum_of_the_parts_that_stand_has_one_place():

@@ -608,6 +608,22 @@ def errata_refuted(chapter: Chapter) -> list[str]:
     ]
 
 
+def refutations_shown(chapter: Chapter) -> list[str]:
+    """A counter-example shows the numbers that disagree, not only where they do."""
+    return [
+        cell.says(
+            "a claim is refuted without the numbers that disagree",
+            "give `refutes` both, by name: `show={...}`, "
+            f"then run `make refresh NB={chapter.name}`",
+        )
+        for cell in chapter.code_cells
+        for call in cell.calls
+        if call.name == "equalsign.refutes"
+        and {"holds", "show"} & {word.arg for word in call.node.keywords}
+        == {"holds"}
+    ]
+
+
 # --- Markdown ---------------------------------------------------------------------------------
 
 

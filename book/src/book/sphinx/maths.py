@@ -264,7 +264,10 @@ def _line(translator, node, line: layout.Line, eqno: str) -> str:
         translator, node, rf"\displaystyle {line.tex}", display=False
     )
     if line.code:
-        formula += f" <code>{translator.encode(line.code)}</code>"
+        code = re.sub(
+            r"(?<=[(_])(?=\w)", "<wbr>", translator.encode(line.code)
+        )
+        formula += f" <code>{code}</code>"
     pieces = [
         _set(translator, node, piece, display=False)
         if index % 2
