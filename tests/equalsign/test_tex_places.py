@@ -125,6 +125,7 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
     (r"y+\mathbb E_{kj\sim p}[x]", NotInGrammar, r"[x]", {}),
     (r"y+\mathbb E_{k\sim p}x", NotInGrammar, r"x", {}),
     (r"y+[x<]", NotInGrammar, r"]", {}),
+    (r"y+[t\in T+1]", NotInGrammar, r"+1]", {}),
     (r"y+[x<y,x]", NotInGrammar, r"]", {}),
     (r"y+\sum_{j\in\{1,\dots\}}j", NotInGrammar, r"}j", {}),
     (r"y+\sum_{j\in\{1,\dots,2,3\}}j", NotInGrammar, r"}j", {}),
