@@ -380,6 +380,45 @@ def test_published_rows_by_name(shown):
         )
 
 
+def test_what_is_shown_and_kept_of_published_numbers(shown):
+    published(
+        "Rows",
+        {"zero": "0.00", "two": "1.0  -2"},
+        source="a book",
+        place="p. 1",
+        losslib={"zero": -1e-9, "two": (1, -2)},
+        own_code=lambda row: {"zero": 0.0, "two": [0.99, -2.4]}[row],
+    )
+    markdown, plain, record = shown[0]
+    assert markdown == (
+        "**Rows** (a book, p. 1)\n\n"
+        "| what | printed | `losslib` | own code | held |\n"
+        "| --- | --- | --- | --- | --- |\n"
+        "| zero | 0.00 | 0.00 | 0.00 | ✓ |\n"
+        "| two | 1.0 -2 | 1.0 -2 | 1.0 -2 | ✓ |\n\n"
+        "<small>✓ 3 numbers equal to every printed digit.</small>\n"
+    )
+    assert plain == (
+        "Rows (a book, p. 1)\n"
+        "  what  printed  losslib  own code  held\n"
+        "  zero  0.00     0.00     0.00      ✓\n"
+        "  two   1.0 -2   1.0 -2   1.0 -2    ✓\n"
+        "✓ 3 numbers equal to every printed digit."
+    )
+    assert record == {
+        "kind": "published",
+        "statement": "Rows",
+        "label": None,
+        "source": "a book, p. 1",
+        "lines": [],
+        "points": 3,
+        "detail": {
+            "columns": ["losslib", "own_code"],
+            "printed": {"zero": "0.00", "two": "1.0  -2"},
+        },
+    }
+
+
 def test_published_needs_a_column_of_computed_numbers():
     with fails("there is no column"):
         published("None", "1.0", source="nobody", place="p. 1")
@@ -433,6 +472,64 @@ def test_a_false_claim_is_refuted(shown):
     assert record["detail"]["kind"] == "wrong"
     assert record["detail"]["erratum"] == 3
     assert record["points"] == 303
+
+
+def test_what_is_shown_and_kept_of_a_refutation(shown):
+    for needs, more, foot in (
+        ({}, "", "refuted"),
+        (
+            {
+                "kind": "outdated",
+                "erratum": 2,
+                "truth": lambda x: x == x,
+                "never": "a number is itself",
+            },
+            ". It holds nowhere: a number is itself",
+            "refuted; what is so held at 5 random points: $x$ a real number "
+            "(normal, sd 2); and at 2 hand-picked points",
+        ),
+    ):
+        refutes(
+            "A number is not itself",
+            source="a slip",
+            says="$x=x$.",
+            holds=lambda x, never="never" in needs: not never and x == 1,
+            edge=[{"x": 1.0}, {"x": 2.0}],
+            points=5,
+            show={"$2x$": lambda x: 2 * x},
+            x=real(),
+            **needs,
+        )
+        markdown, plain, record = shown.pop()
+        at = 1.0 if needs else 2.0
+        origin = "a slip; erratum 2; outdated" if needs else "a slip; wrong"
+        rows = [
+            f"**Claim** ({origin}): “A number is not itself”",
+            f"**Counter-example:** $x$ = {at:.4f}; $2x$ = {2 * at:.4f}{more}",
+            "**What is so:** $x=x$.",
+            f"<small>✓ {foot}.</small>",
+        ]
+        assert markdown == "> " + "\n>\n> ".join(rows) + "\n"
+        for mark in ("**", "$", "<small>", "</small>"):
+            rows = [row.replace(mark, "") for row in rows]
+        assert plain.split("\n") == rows
+        assert record == {
+            "kind": "refutes",
+            "statement": "A number is not itself",
+            "label": None,
+            "source": "a slip",
+            "lines": [],
+            "points": 7,
+            "detail": {
+                "kind": needs.get("kind", "wrong"),
+                "erratum": needs.get("erratum"),
+                "says": "$x=x$.",
+                "example": f"$x$ = {at:.4f}; $2x$ = {2 * at:.4f}{more}"[
+                    : None if not needs else 27
+                ],
+                "never": needs.get("never"),
+            },
+        }
 
 
 def test_edges_are_tried_first_and_shown_with_four_decimals(shown):

@@ -14,6 +14,7 @@ from equalsign import (
     at_most,
     by_definition,
     derivation,
+    derivations,
     distribution,
     equals,
     integer,
@@ -26,6 +27,7 @@ from equalsign import (
     tends_to,
     unit,
 )
+from equalsign._points import draw_points
 from equalsign._records import records
 from losslib import logsumexp
 
@@ -542,3 +544,71 @@ def test_a_definition_may_be_the_line_before_one_that_writes_it_out():
             where=["a=2x"],
             x=real(),
         )
+
+
+def test_lambdas_on_a_line_are_told_apart_by_arguments_names_constants():
+    shared = 2
+    texts = [
+        [step.tex for step in steps]
+        for steps in (
+            [library(lambda x: abs(x)), library(lambda x: min(x))],
+            [library(lambda x: abs(x)), library(lambda y: abs(y))],
+            [library(lambda x: x + 1), library(lambda x: x + 1.5)],
+            [library(lambda x: x + shared), library(lambda x: x + 1)],
+        )
+    ]
+    assert texts == [
+        ["abs(x)", "min(x)"],
+        ["abs(x)", "abs(y)"],
+        ["x + 1", "x + 1.5"],
+        ["x + shared", "x + 1"],
+    ]
+
+
+def test_an_error_at_a_limit_is_relative_to_a_large_limit_only():
+    with pytest.raises(CheckFailed, match="leaves no error"):
+        derivation(
+            "Large",
+            r"10^{9}(1+x)+h",
+            tends_to(r"10^{9}(1+x)", h=0.0),
+            x=positive(),
+        )
+    derivation(
+        "Small", r"10^{-9}x+h", tends_to(r"10^{-9}x", h=0.0), x=positive()
+    )
+
+
+def test_a_function_of_the_book_is_shadowed_by_a_draw(capsys):
+    derivation("A name", "H+H", equals("2H"), H=real())
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Here H has a meaning of its own." in out
+
+
+def test_what_is_displayed_goes_with_its_record(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        derivations, "display_check", lambda *shown: seen.append(shown)
+    )
+    derivation("Twice", "x+x", equals("2x", "count"), points=5, x=real())
+    ((markdown, plain, kept),) = seen
+    assert kept is record()
+    assert markdown.startswith("**Twice**\n\n$$\n\\begin{aligned}\n& x+x")
+    assert plain.startswith("Twice\n      x+x\n    = 2x")
+
+
+def test_the_values_of_the_last_line():
+    samplers = {"n": integer(2, 4), "z": logits("n")}
+    drawn = draw_points(samplers, 300, [])
+    lines = [derivations.Step("", "z_k"), equals("2z_k")]
+    found = derivations.Run(lines, drawn, [], []).values()
+    assert len(found) == 300
+    assert {len(point["z"]) for point, _ in found} == {2, 3, 4}
+    for point, value in found:
+        np.testing.assert_allclose(value, 2 * np.asarray(point["z"]))
+
+
+def test_the_sides_of_a_line_are_compared_with_each_other():
+    derivation("A", "x+x=2x", equals("3x-x=x+x+0"), x=real())
+    for first, then in (("x+x=3x", "4x-2x"), ("x+x", "3x-x=2x+1")):
+        with pytest.raises(CheckFailed, match="does not hold at x = "):
+            derivation("A", first, equals(then), x=real())

@@ -10,37 +10,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tex_harness import VALUES, run, values
 
 from equalsign.tex import arithmetic, evaluate
 from equalsign.tex.arithmetic import DOUBLE, MULTI, Field
 from equalsign.tex.errors import (
-    AmbiguousName,
-    AmbiguousRange,
     NotInGrammar,
-    ShapeMismatch,
     TexError,
-    UnknownName,
-    WithoutValue,
 )
 from equalsign.tex.evaluate import Evaluator, Position, Subset
 from equalsign.tex.notation import DEFINITIONS
 from equalsign.tex.reading import read
 from equalsign.tex.tree import Big, Iverson
 
-# x=3, y=4, n=3; z=(1,2,4), v=(2,-1,3), p=(1/2,1/4,1/4); A has rows (1,2,3) and (4,5,6);
-# t is the second of three classes; T holds the first and the third; l=(1,3,3,2) are labels.
-VALUES: dict[str, Any] = {
-    "x": 3.0,
-    "y": 4.0,
-    "n": 3.0,
-    "z": [1.0, 2.0, 4.0],
-    "v": [2.0, -1.0, 3.0],
-    "p": [0.5, 0.25, 0.25],
-    "A": [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]],
-    "t": Position(np.array([1]), 3),
-    "l": Position(np.array([[0, 2, 2, 1]]), 3),
-    "T": Subset(np.array([[True, False, True]])),
-}
 E = math.e
 LN2 = math.log(2)
 
@@ -262,39 +244,6 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-def _values(field: Field, drop: Any = ()) -> dict[str, Any]:
-    return {
-        name: (
-            field.array(np.array(value)[None])
-            if isinstance(value, float | list)
-            else value
-        )
-        for name, value in VALUES.items()
-        if name not in drop
-    }
-
-
-def run(
-    tex: str,
-    field: Field = DOUBLE,
-    *,
-    where: Any = (),
-    ranges: Any = (),
-    drop: Any = (),
-    lines: Any = None,
-    **_: Any,
-) -> Any:
-    """Give the value of a formula at the values above."""
-    values = _values(field, drop)
-    reading = read(
-        lines or [tex], names=list(values), where=where, ranges=ranges
-    )
-    (value,) = reading.evaluate(
-        reading.evaluator(values, field), reading.formulas[0]
-    )
-    return np.asarray(arithmetic.plain(value), dtype=float)[0]
-
-
 def expected(row: tuple[str, Any, dict[str, Any]]) -> Any:
     _, value, needs = row
     return needs.get("value", value)
@@ -313,89 +262,14 @@ def test_value_by_hand(row, field):
 
 
 def test_multiprecision_gives_its_digits():
-    values = _values(MULTI)
-    reading = read([r"\int e^{-u^2}\,du", r"\sqrt\pi"], names=list(values))
-    at = reading.evaluator(values, MULTI)
+    drawn = values(MULTI)
+    reading = read([r"\int e^{-u^2}\,du", r"\sqrt\pi"], names=list(drawn))
+    at = reading.evaluator(drawn, MULTI)
     left, right = (reading.evaluate(at, f)[0][0] for f in reading.formulas)
     assert abs(left - right) < 1e-25
 
 
 # --- What is refused --------------------------------------------------------------------------
-
-REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
-    (r"\cos(x)y", NotInGrammar, "y", {}),
-    (r"\cos(x)(y)", NotInGrammar, "(y)", {}),
-    (r"\log(x)^2", NotInGrammar, "^2", {}),
-    (r"x/y z", NotInGrammar, "z", {}),
-    (r"\prod_kz_k\cdot y", NotInGrammar, r"\cdot y", {}),
-    (r"\log\sigma(x)y", NotInGrammar, "y", {}),
-    (r"\frac d{dx}(x)y", NotInGrammar, "y", {}),
-    (r"x+", NotInGrammar, "", {}),
-    (r"x)", NotInGrammar, ")", {}),
-    (r"(x", NotInGrammar, "(x", {}),
-    (r"x@y", NotInGrammar, "@y", {}),
-    (r"x\pm y", NotInGrammar, r"\pm y", {}),
-    (r"1+x+\dots+x^n", NotInGrammar, r"\dots+x^n", {}),
-    (r"\lim x", NotInGrammar, r"\lim x", {}),
-    (r"x\text{ by hand}", NotInGrammar, r"\text{ by hand}", {}),
-    (r"\sum z_k", NotInGrammar, "z_k", {}),
-    (r"z^2_k", NotInGrammar, "_k", {}),
-    (r"x'", NotInGrammar, "'", {}),
-    (r"x^*", NotInGrammar, "*", {}),
-    (r"\int_{\|z\|=1}x\,dx", NotInGrammar, r"\int_{\|z\|=1}x\,dx", {}),
-    (r"\int x", NotInGrammar, r"\int x", {}),
-    (r"f", NotInGrammar, "", {"where": ["f(u)=u"]}),
-    (r"f(x,y,x)", NotInGrammar, "", {"where": ["f(a,b)=a+b"]}),
-    (r"\frac{d^2}{dx}x", NotInGrammar, "x", {}),
-    (r"a", NotInGrammar, "", {"where": ["a=b", "b=a"]}),
-    (r"\beta x", UnknownName, r"\beta x", {}),
-    (r"z_1", UnknownName, "1", {}),
-    (r"q(x)", UnknownName, "q(x)", {}),
-    (r"x_\gamma", UnknownName, "", {"any": True}),
-    (r"a", AmbiguousName, "", {"where": ["a=1", "a=2"]}),
-    (r"x(y)", AmbiguousName, "", {"where": ["x(u)=u"]}),
-    (r"\sigma(x)", AmbiguousName, r"\sigma(x)", {"where": [r"\sigma=2"]}),
-    (r"\sum_tz_t", AmbiguousName, "t", {}),
-    (r"\nabla x", AmbiguousName, r"\nabla x", {}),
-    (r"\frac d{dx}x", AmbiguousName, r"\frac d{dx}x", {"where": ["d=1"]}),
-    (r"\sum_kx", AmbiguousRange, r"\sum_kx", {}),
-    (r"\sum_kz_kq_k", AmbiguousRange, "",
-     {"where": ["q=(1,2)"]}),
-    (r"\mathbb E[x]", AmbiguousRange, r"\mathbb E[x]", {}),
-    (r"\sum_{t\ne t}x", AmbiguousRange, r"t\ne t", {}),
-    (r"z+x", ShapeMismatch, "x", {}),
-    (r"zv", ShapeMismatch, "v", {}),
-    (r"Av^\top", ShapeMismatch, "", {}),
-    (r"\langle A,z\rangle", ShapeMismatch, "", {}),
-    (r"x+T", ShapeMismatch, "T", {}),
-    (r"x_t", ShapeMismatch, "", {}),
-    (r"\sigma(T)", ShapeMismatch, "", {}),
-    (r"z_x+z_y", WithoutValue, "y", {}),
-    (r"\binom{x}{1/2}", WithoutValue, "", {}),
-    (r"\sum_{j=1}^\infty1", WithoutValue, "", {}),
-    (r"\int_0^1\frac1u\,du", WithoutValue, "", {}),
-    (r"x,\quad x>y", WithoutValue, "", {}),
-    (r"x,\quad y\propto x", NotInGrammar, r"\propto x", {}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("tex", "error", "at", "needs"),
-    REFUSED,
-    ids=[row[0].replace("\\", "/") for row in REFUSED],
-)
-def test_is_refused_with_a_caret_under_the_place(tex, error, at, needs):
-    with pytest.raises(error) as caught:
-        run(tex, **needs)
-    if needs.get("any"):
-        return
-    *_, line, caret = [
-        text for text in str(caught.value).split("\n") if text[:1] == " "
-    ]
-    assert caret.strip() == "^"
-    if at:
-        assert line[caret.index("^") :].startswith(at[:1])
-        assert tex.endswith(at) is False or line.endswith(at)
 
 
 def test_the_message_of_a_refusal():
@@ -443,16 +317,16 @@ def test_definitions_can_be_written_out():
 
 def test_a_line_may_define_what_it_needs():
     reading = _reading(r"m+1,\quad m=\max_kz_k", r"m+x\quad\text{at }c=1")
-    at = reading.evaluator(_values(DOUBLE))
-    values = [reading.evaluate(at, f)[0][0] for f in reading.formulas]
-    assert values == [5, 7]
+    at = reading.evaluator(values(DOUBLE))
+    found = [reading.evaluate(at, f)[0][0] for f in reading.formulas]
+    assert found == [5, 7]
 
 
 def test_a_new_name_on_the_left_is_introduced():
     reading = _reading(r"\Delta(y)=y^2+x", r"\Delta(x)")
-    at = reading.evaluator(_values(DOUBLE))
-    values = [reading.evaluate(at, f)[0][0] for f in reading.formulas]
-    assert values == [19, 12]
+    at = reading.evaluator(values(DOUBLE))
+    found = [reading.evaluate(at, f)[0][0] for f in reading.formulas]
+    assert found == [19, 12]
 
 
 def test_a_free_index_is_claimed_for_every_value():

@@ -5,10 +5,12 @@ the tests that bear the module's name: its file, and of the checks over the whol
 its functions (their ids end with the module's name), on NumPy and PyTorch; JAX and
 `torch.compile` take long and run the same lines. With ``--product equalsign`` it changes the checks
 (``tex.parser`` names a module of a folder), and runs the files of tests that are about the module,
-as far as they reach the change. What an exception named ``…Error`` says is left alone. What was
-found goes to ``benchmarks/mutation.json`` or ``benchmarks/mutation-equalsign.json``; given modules
-are measured again, the others stay as they are. ``--tenth`` tries one change in ten, those whose
-number ends in 7, and says which were missed; of given modules it stores nothing.
+as far as they reach the change. What an exception named ``…Error`` says is left alone, and so are
+the words of what the grammar refuses; the rest of such a ``raise``, the place to which it points,
+is changed like all else. What was found goes to ``benchmarks/mutation.json`` or
+``benchmarks/mutation-equalsign.json``; given modules are measured again, the others stay as they
+are. ``--tenth`` tries one change in ten, those whose number ends in 7, and says which were missed;
+of given modules it stores nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -56,17 +59,22 @@ CONFIG = """
 [tool.mutmut]
 source_paths = ["{product}"]
 only_mutate = ["{product}/{module}.py"]
-do_not_mutate_patterns = ['raise \\w+Error\\(']
+do_not_mutate_patterns = {wording}
 process_isolation = "forkserver"
 pytest_add_cli_args_test_selection = {tests}
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-k", "{chosen}"]
 """
+# What an exception says. Of what the grammar refuses, the words stand on lines of their own in the
+# copy that is changed; the parser's own refusals point at the next token, and give words only.
+WORDING = [r"raise \w+Error\("]
+TEX_WORDING = [*WORDING, r"self\._fail\(", r'^\s*r?f?"[^"]*",?$']
+REFUSAL = re.compile(r'(raise [A-Z]\w+\()\s*(r?f?"[^"\n]*"),\s*')
 EVERYWHERE = ["errors", "everywhere", "extremes"]
 SLOW = "not compile and not jax and not graph and not finite"
 
 
 CHECKS = ["checks_of_python", "derivations"]
-TEX = ["tex", "tex_lines"]
+TEX = ["tex", "tex_lines", "tex_places", "tex_values", "tex_reading"]
 EQUALSIGN_TESTS = {
     "layout": ["layout"],
     "_rates": ["rates", "derivations"],
@@ -127,11 +135,18 @@ def prepare(module: str, product: str = "losslib") -> Path:
         )
         tests = [f"tests/equalsign/test_{name}.py" for name in names]
         chosen = EQUALSIGN_SLOW
+    wording = WORDING
+    if module.startswith("tex."):
+        wording = TEX_WORDING
+        source = folder / product / f"{module.replace('.', '/')}.py"
+        text = source.read_text(encoding="utf-8")
+        source.write_text(REFUSAL.sub("\\1\n\\2,\n", text), "utf-8")
     config = CONFIG.format(
         product=product,
         module=module.replace(".", "/"),
         tests=tests,
         chosen=chosen,
+        wording=json.dumps(wording),
     )
     settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(settings + config, "utf-8")

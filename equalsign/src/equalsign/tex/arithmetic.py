@@ -275,8 +275,8 @@ _SLOPES: dict[str, Callable[[Any, Any], Any]] = {
 
 def _bell(x: Any) -> Any:
     field = MULTI if plain(x).dtype == object else DOUBLE
-    pi = field.constant("pi").reshape((1,) * x.ndim)
-    return unary("exp", -(x * x)) * (2 / unary("sqrt", pi))
+    root = unary("sqrt", field.constant("pi"))
+    return unary("exp", -(x * x)) * (2 / root)
 
 
 def unary(name: str, x: Any) -> Any:

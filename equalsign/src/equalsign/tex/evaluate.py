@@ -644,11 +644,8 @@ class Evaluator:
     ) -> np.ndarray:
         members = self.value(node.right, env)
         if isinstance(members, Subset):
-            at = (
-                element.at
-                if isinstance(element, Position)
-                else _whole(element, node.left) - 1
-            )
+            number = self._plain_number(element, node.left)
+            at = _whole(number, node.left) - 1
             return np.asarray(self._entry(members.mask, at, node.left))
         if not isinstance(members, list):
             raise ShapeMismatch("this is no set", node.right.place)
@@ -1199,8 +1196,6 @@ def _subsets(size: int) -> Iterator[Subset]:
 
 def _whole(value: Any, node: Node) -> np.ndarray:
     """Give numbers as integers, which they must be."""
-    if isinstance(value, Position):
-        return value.at + 1
     rounded = np.array([round(float(x)) for x in ar.plain(value).ravel()])
     if not (rounded == ar.plain(value).ravel()).all():
         raise WithoutValue("a whole number is needed here", node.place)

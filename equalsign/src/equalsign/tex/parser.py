@@ -523,7 +523,7 @@ class Parser:
             below = spell(texts(tokens))
             full = (
                 f"{name}_{below}"
-                if len(tokens) == 1
+                if len(below) == 1
                 else f"{name}_{{{below}}}"
             )
             raise UnknownName(
@@ -592,7 +592,7 @@ class Parser:
             self._take()
             tokens = self._group()
             order: Node = (
-                Name(r"\infty")
+                Name(r"\infty", place=tokens[0].place)
                 if texts(tokens) == (r"\infty",)
                 else self._within(tokens, self.expression)
             )
@@ -629,7 +629,8 @@ class Parser:
             function, (self._bare_argument(command),), place=place
         )
         if base is not None:
-            node = Divide(node, Apply("log", (base,)), place=place)
+            below = Apply("log", (base,), place=place)
+            node = Divide(node, below, place=place)
         return (
             node if exponent is None else Power(node, exponent, place=place)
         )
@@ -788,16 +789,12 @@ class Parser:
         place = self.place
         self._take(r"\sqrt")
         if self.text == "[":
-            end = next(
-                n
-                for n in range(self.position, len(self.tokens))
-                if self.tokens[n].text == "]"
-            )
-            tokens = self.tokens[self.position + 1 : end]
-            self.position = end + 1
+            tokens = self._bracketed()
             order = self._within(tokens, self.expression)
             return Power(
-                self._argument(), Divide(Number("1"), order), place=place
+                self._argument(),
+                Divide(Number("1", place=place), order, place=place),
+                place=place,
             )
         return Apply("sqrt", (self._argument(),), place=place)
 

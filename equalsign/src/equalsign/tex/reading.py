@@ -16,7 +16,7 @@ from equalsign.tex.errors import (
     UnknownName,
     WithoutValue,
 )
-from equalsign.tex.evaluate import Evaluator, free_names
+from equalsign.tex.evaluate import Evaluator
 from equalsign.tex.notation import DEFINITIONS
 from equalsign.tex.parser import Parser
 from equalsign.tex.scope import (
@@ -316,9 +316,6 @@ class _Reader:
         self._heads()
         for pending in self.pending:
             self._body(pending)
-        for definition in self.definitions:
-            definition.free = free_names(definition.body, self.scope)
-        self.pending = []
 
     def _heads(self) -> None:
         """Read the left sides; of two families of one name, each is a name of its own."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from equalsign.tex.errors import NotInGrammar, Place
+from equalsign.tex.errors import NotInGrammar
 from equalsign.tex.tokens import Token, tokenize
 from equalsign.tex.tree import Node
 
@@ -125,12 +125,11 @@ class Head:
 
 @dataclass
 class Definition:
-    """A definition in TeX; `captured` are the names it takes from where it is used."""
+    """A definition in TeX; `ranks` count the indices of its arguments."""
 
     head: Head
     body: Node
     tex: str
-    free: frozenset[str] = frozenset()
     ranks: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -254,7 +253,7 @@ def head_like(tokens: Sequence[Token]) -> bool:
     """Whether tokens look like the left side of a definition: one name, scripts, arguments."""
     if not tokens:
         return False
-    start = 1 if tokens[0].text in ACCENTS else 0
+    start = 0
     while start < len(tokens) and tokens[start].text in ACCENTS:
         start += 1
     if start >= len(tokens) or not symbol(tokens[start].text):
@@ -276,11 +275,6 @@ def head_like(tokens: Sequence[Token]) -> bool:
         else:
             return False
     return True
-
-
-def place_of(tokens: Sequence[Token], tex: str) -> Place:
-    """Give where tokens begin."""
-    return tokens[0].place if tokens else Place(tex, 0)
 
 
 def name_tokens(tex: str) -> tuple[str, ...]:
