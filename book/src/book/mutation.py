@@ -6,11 +6,11 @@ its functions (their ids end with the module's name), on NumPy and PyTorch; JAX 
 `torch.compile` take long and run the same lines. With ``--product equalsign`` it changes the checks
 (``tex.parser`` names a module of a folder), and runs the files of tests that are about the module,
 as far as they reach the change. What an exception named ``…Error`` says is left alone, and so are
-the words of what the grammar refuses; the rest of such a ``raise``, the place to which it points,
-is changed like all else. What was found goes to ``benchmarks/mutation.json`` or
-``benchmarks/mutation-equalsign.json``; given modules are measured again, the others stay as they
-are. ``--tenth`` tries one change in ten, those whose number ends in 7, and says which were missed;
-of given modules it stores nothing.
+the words of what the grammar refuses (in its modules, a text that fills a line); the rest of such a
+``raise``, the place to which it points, is changed like all else. What was found goes to
+``benchmarks/mutation.json`` or ``benchmarks/mutation-equalsign.json``; given modules are measured
+again, the others stay as they are. ``--tenth`` tries one change in ten, those whose number ends in
+7, and says which were missed; of given modules it stores nothing.
 """
 
 from __future__ import annotations
