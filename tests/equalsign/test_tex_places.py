@@ -232,6 +232,7 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
     (r"y+z_z", ShapeMismatch, r"z", {}),
     (r"x+f(z)", ShapeMismatch, r"f(z)", {"where": [r"f(u)=u+1"]}),
     (r"x+H(A)", ShapeMismatch, r"H(A)", {}),
+    (r"f(A)", ShapeMismatch, r"f(A)", {"where": [r"f(u)=2u", r"f(u)=\sum_ku_k"]}),
     (r"x+\langle z,(1,2)\rangle", ShapeMismatch, r"\langle z,(1,2)\rangle", {}),
     (r"x+\langle x,z\rangle", ShapeMismatch, r"\langle x,z\rangle", {}),
     (r"y+\|x\|", ShapeMismatch, r"\|x\|", {}),

@@ -281,9 +281,22 @@ def test_a_line_has_its_sides_its_indices_and_its_conditions():
     ],
 )
 def test_what_stands_after_a_formula(clause, conditions):
-    (formula,) = _read(rf"x,\quad {clause}").formulas
+    line = rf"x,\quad {clause}"
+    reading = _read(line)
+    (formula,) = reading.formulas
     assert len(formula.conditions) == conditions
     assert formula.sides == (tree.Name("x"),)
+    assert {d.tex for d in reading.definitions} <= {line}
+
+
+def test_words_inside_and_beside_cases():
+    (formula,) = _read(
+        r"\begin{cases}x&\text{if }x<y\\y&\text{otherwise}\end{cases}"
+        r"\quad\text{for }y>1"
+    ).formulas
+    assert isinstance(formula.tree, tree.Cases)
+    assert len(formula.tree.values) == 2
+    assert len(formula.conditions) == 1
 
 
 @pytest.mark.parametrize(

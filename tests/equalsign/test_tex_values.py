@@ -168,6 +168,9 @@ TABLE_2: list[tuple[str, Any, dict[str, Any]]] = [
     (r"\binom50+\binom05", 1, {}),
     (r"\binom{-1}3", -1, {}),
     (r"\sum_{j=1}^\infty0", 0, {}),
+    (r"\sum_{j=1}^\infty[j=3]", 1, {}),
+    (r"\sum_{j=1}^\infty([j=1]+[j=4])", 2, {}),
+    (r"\mathrm{onehot}(l_t)", [0, 0, 1], {}),
     (r"\sum_{j=0}^\infty\frac{x^j}{\Gamma(j+1)}", math.exp(3), {}),
     (r"\sum_{j=2}^\infty\frac1{2^j}", 0.5, {}),
     # infinities, and what is undefined

@@ -485,9 +485,7 @@ def _clauses(tokens: list[Token]) -> list[list[Token]]:
                 "write a formula, or give the line as code: by=…",
             )
     words = {t.text for t in tokens if t.text.startswith(r"\text")}
-    inside = any(t.text.startswith(r"\begin") for t in tokens)
-    separators = {",", r"\quad", *(words if not inside else ())}
-    return [part for part in split(tokens, separators) if part]
+    return [part for part in split(tokens, {",", r"\quad", *words}) if part]
 
 
 def _indexed(name: str, body: Node) -> int:
