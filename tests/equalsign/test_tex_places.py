@@ -199,6 +199,7 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
     (r"x(y)+y", AmbiguousName, r"x(u)=u", {"where": [r"x(u)=u"], "in": r"x(u)=u"}),
     # AmbiguousRange
     (r"\sum_kx", AmbiguousRange, r"\sum_kx", {}),
+    (r"\sum_kT_k", AmbiguousRange, r"\sum_kT_k", {}),
     (r"\sum_kz_kq_k", AmbiguousRange, r"\sum_kz_kq_k", {"where": [r"q=(1,2)"]}),
     (r"\mathbb E[x]", AmbiguousRange, r"\mathbb E[x]", {}),
     (r"\sum_{t\ne t}x", AmbiguousRange, r"t\ne t}x", {}),

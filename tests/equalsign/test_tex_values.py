@@ -115,6 +115,8 @@ TABLE_2: list[tuple[str, Any, dict[str, Any]]] = [
     ("f(z)_t", 4, {"where": ["f(u)_k=2u_k"]}),
     ("f(z)", 7, {"where": ["f(u)=u^2", r"f(u)=\sum_ku_k"]}),
     ("f(x)", 9, {"where": [r"f(u)=\sum_ku_k", "f(u)=u^2"]}),
+    ("f(T)", 2, {"where": ["f(u)=|u|", r"f(u)=\sum_ku_k"]}),
+    (r"\sum_{i=1}^2\sum_kf_k(1)", 21, {"where": ["f_k(u)=(A_i)_ku"]}),
     ("f(A)", 21, {"where": ["f(u)=u^2", r"f(u)=\sum_{ij}u_{ij}"]}),
     ("g_t(x)", 6, {"where": ["g_k(u)=z_ku"]}),
     ("g_{xy}", 12, {"where": ["g_{ab}=ab"]}),
@@ -194,6 +196,7 @@ TABLE_2: list[tuple[str, Any, dict[str, Any]]] = [
     (r"(0,1)(-\log0)", [0, INF], {}),
     (r"(A-A)\log0", [[0, 0, 0], [0, 0, 0]], {}),
     (r"0\log(0,1)", [0, 0], {}),
+    (r"\frac00\log1", NAN, {}),
     (r"\bigl(z^\top\log x\bigr)v", 12 * LOG3, {}),
     # arrays
     (r"\|A\|^2", 91, {}),
