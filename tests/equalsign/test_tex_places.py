@@ -214,6 +214,9 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
     (r"y+\sum_{x=1}^2x", AmbiguousRange, r"x=1}^2x", {}),
     (r"y+\mathbb E[x]", AmbiguousRange, r"\mathbb E[x]", {}),
     # ShapeMismatch
+    (r"y+z_T", ShapeMismatch, r"T", {}),
+    (r"y+\{1,2\}", ShapeMismatch, r"\{1,2\}", {}),
+    (r"y+\mathbb E_{k\sim x}[k]", ShapeMismatch, r"x}[k]", {}),
     (r"z+x", ShapeMismatch, r"x", {}),
     (r"zv", ShapeMismatch, r"v", {}),
     (r"Av^\top", ShapeMismatch, r"^\top", {}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from test_tex import TABLE
-from test_tex_values import TABLE_2
+from test_tex_values import MORE
 from tex_harness import VALUES
 
 from equalsign.tex import tree
@@ -233,7 +233,7 @@ def _roots(needs, lines):
 
 
 def test_every_part_points_at_where_it_begins():
-    for tex, _, needs in [*TABLE, *TABLE_2]:
+    for tex, _, needs in [*TABLE, *MORE]:
         lines = needs.get("lines", [tex])
         said = {*lines, *needs.get("where", []), *needs.get("ranges", [])}
         for root in _roots(needs, lines):

@@ -79,7 +79,7 @@ def test_a_factor_beside_others(factor):
 
 # --- More values by hand ----------------------------------------------------------------------
 
-TABLE_2: list[tuple[str, Any, dict[str, Any]]] = [
+MORE: list[tuple[str, Any, dict[str, Any]]] = [
     # arguments without brackets
     (r"\log\pi x", math.log(3 * math.pi), {}),
     (r"\log ex", 1 + LOG3, {}),
@@ -281,9 +281,7 @@ TABLE_2: list[tuple[str, Any, dict[str, Any]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "row", TABLE_2, ids=lambda r: r[0].replace("\\", "/")
-)
+@pytest.mark.parametrize("row", MORE, ids=lambda r: r[0].replace("\\", "/"))
 def test_a_value_in_both_precisions(row):
     tex, wanted, needs = row
     for field in (DOUBLE, MULTI):
@@ -361,7 +359,7 @@ def _at(points: list[dict[str, Any]], tex: str, needs: Any) -> np.ndarray:
 
 
 def test_two_points_together_are_the_two():
-    for tex, _, needs in [*TABLE, *TABLE_2]:
+    for tex, _, needs in [*TABLE, *MORE]:
         together = _at([{}, OTHER], tex, needs)
         for n, point in enumerate([{}, OTHER]):
             alone = _at([point], tex, needs)[0]

@@ -17,14 +17,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from book import ROOT
 
@@ -235,6 +238,26 @@ def changed(shown: str) -> list[str]:
     ]
 
 
+def score(rows: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the share of all changes that is noticed, and its standard error.
+
+    Each module counts by its changes, of which a sample may have been tried.
+
+    >>> half = {"changes": 10, "mutants": 10, "missed": dict.fromkeys(range(5))}
+    >>> score({"one": half, "other": {**half, "changes": 30, "missed": {}}})
+    (0.875, 0.0)
+    """
+    changes = sum(row["changes"] for row in rows.values())
+    share = variance = 0.0
+    for row in rows.values():
+        noticed = 1 - len(row["missed"]) / row["mutants"]
+        weight = row["changes"] / changes
+        share += weight * noticed
+        if row["mutants"] < row["changes"]:
+            variance += weight**2 * noticed * (1 - noticed) / row["mutants"]
+    return share, math.sqrt(variance)
+
+
 def main() -> None:
     """Measure the given modules, and store what was found."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -274,10 +297,9 @@ def main() -> None:
                 json.dumps(dict(sorted(found.items())), indent=1) + "\n",
                 "utf-8",
             )
-    total = sum(row["mutants"] for row in found.values())
-    missed = sum(len(row["missed"]) for row in found.values())
-    if total:
-        print(f"{1 - missed / total:.1%} of {total} changes were noticed")
+    if found:
+        share, error = score(found)
+        print(f"{share:.1%} ± {error:.1%} of all changes are noticed")
 
 
 if __name__ == "__main__":

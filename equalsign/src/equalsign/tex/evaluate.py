@@ -151,15 +151,11 @@ class Evaluator:
     def number(self, node: Node, env: Environment) -> Any:
         """Give a value as an array of numbers."""
         value = self.value(node, env)
-        if isinstance(value, Position):
-            return self.field.array(value.at + 1)
         if isinstance(value, Row):
             raise ShapeMismatch(
                 "a transposed vector cannot stand alone here", node.place
             )
-        if isinstance(value, Subset):
-            raise ShapeMismatch("this is a set, no number", node.place)
-        return value
+        return self._plain_number(value, node)
 
     def scalar(self, node: Node, env: Environment) -> Any:
         """Give one number for each point."""
@@ -258,7 +254,7 @@ class Evaluator:
         value = self.value(node, env)
         if isinstance(value, Position):
             return value.at
-        return _whole(value, node) - 1
+        return _whole(self._plain_number(value, node), node) - 1
 
     def _entry(self, base: Any, at: np.ndarray, node: Node) -> Any:
         """Take the entry at a position, which may differ from point to point."""
@@ -506,7 +502,7 @@ class Evaluator:
     def _plain_number(self, value: Any, node: Node) -> Any:
         if isinstance(value, Position):
             return self.field.array(value.at + 1)
-        if isinstance(value, Row | Subset):
+        if isinstance(value, Row | Subset | list):
             raise ShapeMismatch("this is no number", node.place)
         return value
 
@@ -969,6 +965,11 @@ class Evaluator:
 
     def _expectation(self, node: Expectation, env: Environment) -> Any:
         chances = self.number(node.distribution, env)
+        if ar.rank(chances) != 1:
+            raise ShapeMismatch(
+                "a chance for each outcome is needed here",
+                node.distribution.place,
+            )
         outcomes = self._outcomes(node.variable, chances.shape[1])
         above: Any = self.field.number(0)
         below: Any = self.field.number(0)
