@@ -90,7 +90,9 @@ HIDDEN += [
 
 
 @pytest.mark.parametrize(("name", "args", "options"), HIDDEN)
-def test_a_bad_value_is_refused_or_compiled_to_nan(name, args, options) -> None:
+def test_a_bad_value_is_refused_or_compiled_to_nan(
+    name, args, options
+) -> None:
     """Eager it is named; where a compiler hides it, the value and the gradient are nan."""
     loss = partial(getattr(losslib, name), **options)
     for backend in BACKENDS:
