@@ -694,7 +694,7 @@ def test_generators_that_are_none(backend) -> None:
     np.testing.assert_allclose(backend.numpy(got), 1.0)
 
 
-def test_hidden_values(compiled) -> None:
+def test_values_hidden_from_a_compiler(compiled) -> None:
     """Where nobody sees them, wrong ones give nan, and the other samples are right."""
     p = np.array([[0.5, 0.5], [0.5, 0.5]])
     q = np.array([[1.0, 0.0], [0.25, 0.75]])

@@ -6,6 +6,7 @@ would be lost with the pages that are not read.
 
 A page is written anew if it was read. All are, if a page has changed in what others may show of it
 (a title, a number of an equation, a glued value, an entry of the library), or if a template has.
+A formula or a block of code that stands on it as before is not set anew for that.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 import pybtex.plugin
 from docutils import nodes
+from sphinx.search.en import SearchEnglish
 
 import equalsign
 
@@ -46,6 +48,10 @@ OWN = {
     "sphinx_exercise_gated_registry", "srcdir", "temp_data", "_pickled_doctree_cache",
     "_viewcode_modules", "_write_doc_doctree_cache",
 }  # fmt: skip
+
+
+HTML: dict[str, str] = {}
+"""What each formula and each block of code was set as; it depends on no page."""
 
 
 def sources(package: Any) -> list[Path]:
@@ -93,14 +99,17 @@ def clear(folder: str | Path, sign: str, keep: str | Path = "") -> None:
 def begin(app: Any) -> None:
     """Forget what the last build read and wrote, unless it was sound and would do so again."""
     sound = Path(app.doctreedir) / SOUND
-    last = {"made by": ["", ""], "index": {}}
+    last = {"made by": ["", ""], "index": {}, "html": {}}
     with suppress(OSError, ValueError):  # none, or one that is cut off
         last = json.loads(sound.read_text(encoding="utf-8"))
     sound.unlink(missing_ok=True)
     app.book_sound = {**last, "made by": made_by(app.srcdir)}
     if last["made by"] != app.book_sound["made by"]:
         clear(app.outdir, ".buildinfo", keep=app.doctreedir)
-    if last["made by"][0] != app.book_sound["made by"][0]:
+    HTML.clear()
+    if last["made by"][0] == app.book_sound["made by"][0]:
+        HTML.update(last["html"])
+    else:
         clear(app.doctreedir, "environment.pickle")
         for values in glued(app).rglob("*.glue.json"):
             values.unlink()
@@ -178,6 +187,22 @@ def dependents(app, env) -> Iterable[str]:
     return env.found_docs
 
 
+def keep_code(app) -> None:
+    """Let a block of code be coloured once."""
+    bridge = app.builder.highlighter
+    colour = bridge.highlight_block
+
+    def once(source, lang, *args, location=None, **options) -> str:
+        key = f"code {lang} {args} {options} {source}"
+        if key not in HTML:
+            HTML[key] = colour(
+                source, lang, *args, location=location, **options
+            )
+        return HTML[key]
+
+    bridge.highlight_block = once
+
+
 def index(app) -> list[Any]:
     """Mend what Sphinx keeps of the search: it loses index entries, and keeps words of no page."""
     if (search := getattr(app.builder, "indexer", None)) is not None:
@@ -201,6 +226,7 @@ def end(app, exception) -> None:
             picture.unlink()
     if not app._warncount:
         sound = Path(app.doctreedir) / SOUND
+        app.book_sound["html"] = HTML
         sound.write_text(json.dumps(app.book_sound), encoding="utf-8")
 
 
@@ -210,8 +236,10 @@ def setup(app):
     # A build makes much that lasts and little that is thrown away; and each citation would look
     # through all installed packages for the same plug-in.
     gc.disable()
-    app.connect("build-finished", lambda *_: gc.enable())
+    app.connect("build-finished", lambda *_: (gc.freeze(), gc.enable()))
     pybtex.plugin.find_plugin = cache(pybtex.plugin.find_plugin)
+    app.connect("builder-inited", keep_code)
+    SearchEnglish.stem = cache(SearchEnglish.stem)
     app.connect("env-get-outdated", changed)
     app.connect("env-purge-doc", forget)
     app.connect("env-get-updated", dependents, priority=950)

@@ -14,7 +14,7 @@ import json
 import re
 import threading
 from concurrent.futures import Future
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -23,6 +23,7 @@ from py_mini_racer import MiniRacer, init_mini_racer
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
+from book.sphinx.fresh import HTML
 from book.sphinx.light import lighten
 from equalsign import layout
 
@@ -129,13 +130,20 @@ def close_engine(*_: object) -> None:
         running.close()
 
 
-@cache
 def render(tex: str, display: bool = False) -> str:
     r"""HTML and MathML of a formula; raises `TeXError` on one that is not TeX.
 
     >>> "katex" in render(r"\frac12")
     True
     """
+    key = f"formula {display} {tex}"
+    if key not in HTML:
+        HTML[key] = by_katex(tex, display)
+    return HTML[key]
+
+
+def by_katex(tex: str, display: bool = False) -> str:
+    """The same, set anew."""
     call = f"setFormula({json.dumps(tex)}, {json.dumps(display)}, {json.dumps(OPTIONS)})"
     answer = json.loads(engine().eval(f"JSON.stringify({call})"))
     if "error" in answer:
