@@ -333,7 +333,6 @@ def check_ignore_index(ignore_index: int | None) -> None:
 def check_classification(
     input: Array,
     target: Array,
-    weight: Array | None = None,
     ignore_index: int | None = -100,
 ) -> tuple[Any, Array]:
     """Check scores ``(C,)`` or ``(N, C, d1, …)`` against class indices of any integer dtype.
@@ -351,12 +350,11 @@ def check_classification(
     ValueError
         If the shapes do not match, or a target class is neither in 0 … C-1 nor `ignore_index`.
     """
-    xp = namespace(input=input, target=target, **given(weight=weight))
-    check_floating(input=input, **given(weight=weight))
+    xp = namespace(input=input, target=target)
+    check_floating(input=input)
     check_vectors(input=input)
     axis = class_axis(input)
     n_classes = input.shape[axis]
-    check_class_weight(weight, n_classes)
     expected = tuple(input.shape[:axis]) + tuple(input.shape[axis + 1 :])
     samples = (
         f"one class per sample of input {tuple(input.shape)} "

@@ -5,6 +5,7 @@ The chapter *Binary cross-entropy* derives the three functions and reads this fi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 from losslib._array import (
@@ -256,8 +257,10 @@ def bernoulli_nll(
 
 
 def _held(logarithm: Callable[[Array], Array], x: Array, p: Array) -> Array:
-    """Return log p, computed of x, at -100 or above; a constant where p has no reciprocal."""
+    """Return log p, computed of x, at -100 or above: constant there, or if 1/p overflows."""
     xp = library(x)
     tiny = float(xp.finfo(p.dtype).smallest_normal)
-    inside = xp.where(p < tiny, stop_gradient(x), x)
-    return xp.clip(logarithm(inside), -100.0, None)
+    held = p < max(tiny, math.exp(-100))
+    log_p = logarithm(xp.where(held, stop_gradient(x), x))
+    lowest = xp.clip(stop_gradient(log_p), -100.0, None)
+    return xp.where(held, lowest, log_p)

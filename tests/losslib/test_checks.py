@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
+import jax
 import numpy as np
 import pytest
 
-from harness import LABEL_DTYPES
+from harness import JAX, LABEL_DTYPES
 from losslib import _array, _checks
 
 
@@ -56,3 +59,33 @@ def test_zero_is_not_negative(backend) -> None:
     _checks.check_not_negative(x=backend.array([0.0, 1.0]))
     with pytest.raises(ValueError, match=r"^x .*-0.5 at position \(1,\)"):
         _checks.check_not_negative(x=backend.array([0.0, -0.5]))
+
+
+def test_rows_that_do_not_broadcast_are_named(backend) -> None:
+    x, y, z = (
+        backend.array(np.ones(shape))
+        for shape in [(4, 1, 3), (2, 3), (5, 3)]
+    )
+    _checks.check_rows(x=x, y=y)
+    _checks.check_rows(x=x, z=z)
+    told = (
+        "z must broadcast to the rows of x, shape (4, 2), got shape (5, 3)"
+    )
+    with pytest.raises(ValueError, match=re.escape(told)):
+        _checks.check_rows(x=x, y=y, z=z)
+    told = "z must broadcast to the rows of y, shape (2,), got shape (5, 3)"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        _checks.check_rows(y=y, z=z)
+
+
+def test_what_jax_hides_is_nan_where_it_is_wrong() -> None:
+    x = JAX.array([-0.5, 0.0, 0.5, 1.0, 1.05, 1.2])
+    for check, wrong in (
+        (lambda x: _checks.probabilities(x, "x"), [0, 4, 5]),
+        (lambda x: _checks.probabilities(x, "x", slack=0.1), [0, 5]),
+        (lambda x: _checks.at_least_zero(x, "x"), [0]),
+        (lambda x: _checks.above_zero(x, "x"), [0, 1]),
+    ):
+        expected = np.array(x)
+        expected[wrong] = np.nan
+        np.testing.assert_array_equal(jax.jit(check)(x), expected)

@@ -66,6 +66,7 @@ TESTS = {
     "_vectors": ["distance", "similarity"],
     "divergence": ["divergence", "elementwise"],
     "focal": ["focal", "classes"],
+    "regression": ["regression", "elementwise"],
     "objective": ["objective", "regression", "multiclass"],
 }
 CONFIG = """
