@@ -85,3 +85,50 @@ def test_tests_that_do_not_run_are_no_score(
     monkeypatch.setattr(mutation.subprocess, "run", run)
     with pytest.raises(SystemExit, match=words):
         mutation.measure("focal", 1)
+
+
+class Folder:
+    """A module under change, whose tests notice what they are told to."""
+
+    def __init__(self, path, noticed, applies=True):
+        self.source = path / "losslib" / "focal.py"
+        self.source.parent.mkdir()
+        self.source.write_text("unchanged")
+        self.noticed, self.applies = noticed, applies
+
+    def run(self, command, **options):
+        assert options["env"]["PYTHONPATH"].startswith(".")
+        code = 0
+        if command[1] == "apply":
+            if self.applies:
+                self.source.write_text(command[2])
+        else:
+            assert any("(focal or classes) and (" in x for x in command)
+            code = int(self.source.read_text() in self.noticed)
+        return SimpleNamespace(returncode=code, stdout="said", stderr="")
+
+
+def test_what_is_missed_is_tried_against_the_slow_tests(
+    tmp_path, monkeypatch
+):
+    folder = Folder(tmp_path, noticed=["two"])
+    monkeypatch.setattr(mutation.subprocess, "run", folder.run)
+    missed = mutation.unnoticed(tmp_path, "focal", ["one", "two", "three"])
+    assert missed == ["one", "three"]
+    assert folder.source.read_text() == "unchanged"
+
+
+@pytest.mark.parametrize(
+    ("noticed", "applies", "words"),
+    [
+        (["unchanged"], True, "focal: fails unchanged\nsaid"),
+        ([], False, "one is not applied"),
+    ],
+)
+def test_slow_tests_that_say_nothing_are_no_score(
+    tmp_path, monkeypatch, noticed, applies, words
+):
+    folder = Folder(tmp_path, noticed, applies)
+    monkeypatch.setattr(mutation.subprocess, "run", folder.run)
+    with pytest.raises(SystemExit, match=words):
+        mutation.unnoticed(tmp_path, "focal", ["one"])
