@@ -1,5 +1,6 @@
 """A build that keeps what the last one made gives what a build from nothing gives."""
 
+import json
 import os
 import re
 import shutil
@@ -247,6 +248,34 @@ def test_numbers_and_titles(book):
     assert book.build().returncode == 0
     assert "The first" in book.page("two.html")
     assert book.page("index.html") != before
+    book.same()
+
+
+def test_what_is_set_once(tmp_path):
+    """A change of title sets no formula and no code anew, a change of settings does."""
+    book = Book(tmp_path)
+    book.edit(
+        "source/two.ipynb",
+        "As {eq}",
+        "~~~python\\nonce = 1\\n~~~\\n\\nAs {eq}",
+    )
+    assert book.build().returncode == 0
+    mark = book.folder / "kept/trees/book.sound"
+    sound = json.loads(mark.read_text())
+    kept = {}
+    for sign in ("x = 1", "y = 2", "once = 1", "glue("):
+        (what,) = [x for x in sound["html"] if sign in x and len(x) < 99]
+        kept[what] = f"<i>kept {sign}</i>"
+    mark.write_text(
+        json.dumps({**sound, "html": {**sound["html"], **kept}})
+    )
+    book.edit("source/one.ipynb", "# One", "# The first")
+    assert book.build().returncode == 0
+    pages = book.page("one.html") + book.page("two.html")
+    assert [x for x in kept.values() if x not in pages] == []
+    book.edit("source/conf.py", 'role = "code"', 'role = "emphasis"')
+    assert book.build().returncode == 0
+    assert "kept" not in book.page("one.html") + book.page("two.html")
     book.same()
 
 

@@ -88,7 +88,7 @@ def test_tests_that_do_not_run_are_no_score(
 
 
 class Folder:
-    """A module under change, whose tests notice what they are told to."""
+    """A module under change, whose tests end with the codes that are given."""
 
     def __init__(self, path, noticed, applies=True):
         self.source = path / "losslib" / "focal.py"
@@ -104,25 +104,27 @@ class Folder:
                 self.source.write_text(command[2])
         else:
             assert any("(focal or classes) and (" in x for x in command)
-            code = int(self.source.read_text() in self.noticed)
+            code = self.noticed.get(self.source.read_text(), 0)
         return SimpleNamespace(returncode=code, stdout="said", stderr="")
 
 
 def test_what_is_missed_is_tried_against_the_slow_tests(
     tmp_path, monkeypatch
 ):
-    folder = Folder(tmp_path, noticed=["two"])
+    folder = Folder(tmp_path, noticed={"two": 1, "three": 2, "four": -9})
     monkeypatch.setattr(mutation.subprocess, "run", folder.run)
-    missed = mutation.unnoticed(tmp_path, "focal", ["one", "two", "three"])
-    assert missed == ["one", "three"]
+    missed = mutation.unnoticed(
+        tmp_path, "focal", ["one", "two", "three", "four"]
+    )
+    assert missed == ["one", "four"]
     assert folder.source.read_text() == "unchanged"
 
 
 @pytest.mark.parametrize(
     ("noticed", "applies", "words"),
     [
-        (["unchanged"], True, "focal: fails unchanged\nsaid"),
-        ([], False, "one is not applied"),
+        ({"unchanged": 5}, True, "focal: fails unchanged\nsaid"),
+        ({}, False, "one is not applied"),
     ],
 )
 def test_slow_tests_that_say_nothing_are_no_score(

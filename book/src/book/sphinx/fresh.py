@@ -233,13 +233,14 @@ def end(app, exception) -> None:
 def setup(app):
     """Connect the above to Sphinx, which has not loaded the last environment yet."""
     begin(app)
-    # A build makes much that lasts and little that is thrown away; and each citation would look
-    # through all installed packages for the same plug-in.
+    # A build makes much that lasts and little that is thrown away, at its end neither; each
+    # citation would look through all installed packages for the same plug-in, and the search
+    # for the stem of a word on each page that has it.
     gc.disable()
     app.connect("build-finished", lambda *_: (gc.freeze(), gc.enable()))
     pybtex.plugin.find_plugin = cache(pybtex.plugin.find_plugin)
-    app.connect("builder-inited", keep_code)
     SearchEnglish.stem = cache(SearchEnglish.stem)
+    app.connect("builder-inited", keep_code)
     app.connect("env-get-outdated", changed)
     app.connect("env-purge-doc", forget)
     app.connect("env-get-updated", dependents, priority=950)
