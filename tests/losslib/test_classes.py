@@ -141,7 +141,11 @@ def test_a_hidden_bad_share_gives_nan(loss, label) -> None:
 
 def test_a_hidden_bad_alpha_gives_nan() -> None:
     f = jax.jit(lambda z, a: sigmoid_focal_loss(z, jnp.ones(3), alpha=a))
-    assert np.isnan(f(JAX.array(Z[0]), JAX.array([0.5, 1.5, 0.5])))
+    for bad in (-0.1, 1.5, np.nan):
+        assert np.isnan(f(JAX.array(Z[0]), JAX.array([0.5, bad, 0.5])))
+    edges = JAX.array([0.0, 1.0, 0.5])
+    expected = sigmoid_focal_loss(Z[0], np.ones(3), alpha=np.array(edges))
+    np.testing.assert_allclose(f(JAX.array(Z[0]), edges), expected)
 
 
 # --- Silence ----------------------------------------------------------------------------------
