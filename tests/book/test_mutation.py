@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import tomllib
 from types import SimpleNamespace
 
@@ -105,16 +106,20 @@ class Folder:
         else:
             assert any("(focal or classes) and (" in x for x in command)
             code = self.noticed.get(self.source.read_text(), 0)
+            if code is None:
+                raise subprocess.TimeoutExpired(command, options["timeout"])
         return SimpleNamespace(returncode=code, stdout="said", stderr="")
 
 
 def test_what_is_missed_is_tried_against_the_slow_tests(
     tmp_path, monkeypatch
 ):
-    folder = Folder(tmp_path, noticed={"two": 1, "three": 2, "four": -9})
+    folder = Folder(
+        tmp_path, noticed={"two": 1, "three": 2, "four": -9, "five": None}
+    )
     monkeypatch.setattr(mutation.subprocess, "run", folder.run)
     missed = mutation.unnoticed(
-        tmp_path, "focal", ["one", "two", "three", "four"]
+        tmp_path, "focal", ["one", "two", "three", "four", "five"]
     )
     assert missed == ["one", "four"]
     assert folder.source.read_text() == "unchanged"

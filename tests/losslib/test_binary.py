@@ -462,3 +462,20 @@ def test_traced_and_mapped(loss, options) -> None:
     np.testing.assert_allclose(
         torch.func.vmap(each)(x, t), each(x, t), rtol=1e-12
     )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_where_the_slope_ends(differentiable, dtype) -> None:
+    """At the least p that has one it is -1/p, and below there is none."""
+    tiny = (
+        np.finfo(dtype).smallest_normal
+        if dtype == "float32"
+        else np.exp(-100)
+    )
+    least = np.asarray(tiny, dtype)
+    p = np.array([least, np.nextafter(least, np.asarray(0, dtype))])
+    slope = differentiable.gradient(
+        lambda p: binary_cross_entropy(p, 0 * p + 1, reduction="sum"),
+        differentiable.array(p, dtype),
+    )
+    np.testing.assert_allclose(slope, [-1 / least, 0.0], rtol=1e-6)

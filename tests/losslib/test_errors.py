@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+import losslib
 from book.registry import (
     CLASSES,
     DEPRECATED,
@@ -396,3 +397,30 @@ def test_options_of_another_type(name) -> None:
 )
 def test_the_rest(backend, name, changes, error, words) -> None:
     refused(backend, name, error, words, **changes)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "end"),
+    [
+        (
+            "brier_score",
+            [np.full((2, 3), 1 / 3)],
+            " with its classes on axis 1",
+        ),
+        ("nll_loss", [Z[:2]], " with its classes on axis 1"),
+        (
+            "cross_entropy",
+            [Z[:2]],
+            " with its classes on axis 1, or hold probabilities, of a floating dtype",
+        ),
+        (
+            "linear_cross_entropy",
+            [Z[:2], np.ones((4, 3))],
+            " and linear_weight (4, 3)",
+        ),
+    ],
+)
+def test_how_many_classes_are_wanted_is_said(name, args, end) -> None:
+    told = f"target must have shape (2,), one class per sample of input (2, 3){end}, got (3,)"
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        getattr(losslib, name)(*args, np.zeros(3, int))

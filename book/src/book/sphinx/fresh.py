@@ -189,7 +189,8 @@ def dependents(app, env) -> Iterable[str]:
 
 def keep_code(app) -> None:
     """Let a block of code be coloured once."""
-    bridge = app.builder.highlighter
+    if (bridge := getattr(app.builder, "highlighter", None)) is None:
+        return  # a builder that shows nothing
     colour = bridge.highlight_block
 
     def once(source, lang, *args, location=None, **options) -> str:
