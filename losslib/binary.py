@@ -71,7 +71,7 @@ def binary_cross_entropy(
     Notes
     -----
     Gradient: :math:`w\,\frac{p-y}{p\,(1-p)}`, the derivative of what is computed: a logarithm that
-    is held, or of a subnormal number, has none.
+    is held, or of a number that is subnormal where it is computed, has none.
 
     Examples
     --------
@@ -257,7 +257,7 @@ def bernoulli_nll(
 
 
 def _held(logarithm: Callable[[Array], Array], x: Array, p: Array) -> Array:
-    """Return log p, computed of x, at -100 or above: constant there, and where p is subnormal."""
+    """Return log p, computed of x, or -100 if less: without slope, as where p is subnormal."""
     xp = library(x)
     tiny = float(xp.finfo(p.dtype).smallest_normal)
     held = p < max(tiny, math.exp(-100))

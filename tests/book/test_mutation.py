@@ -106,7 +106,7 @@ class Folder:
         else:
             assert any("(focal or classes) and (" in x for x in command)
             code = self.noticed.get(self.source.read_text(), 0)
-            if code is None:
+            if code is None and options["timeout"] >= 60:
                 raise subprocess.TimeoutExpired(command, options["timeout"])
         return SimpleNamespace(returncode=code, stdout="said", stderr="")
 
