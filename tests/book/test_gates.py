@@ -1,8 +1,10 @@
 """The book cannot lie silently: the gates on its notebooks and pages, and a fault for each gate."""
 
+import io
 from decimal import Decimal
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import nbformat
 import pytest
 from nbformat.v4 import (
@@ -13,6 +15,7 @@ from nbformat.v4 import (
 )
 
 from book import gates
+from book.figures import legible
 from book.gates import Chapter, numbers, split_markdown
 from equalsign import RECORD_TYPE
 
@@ -35,6 +38,7 @@ EVERY_NOTEBOOK = [
     gates.no_machine,
     gates.normalised,
     gates.figures_described,
+    gates.figures_legible,
     gates.own_images,
     gates.one_title,
     gates.no_control_characters,
@@ -983,6 +987,28 @@ def test_a_figure_that_lacks_something(outputs, what):
         "cell 1",
         what,
         "book.figures.show",
+        REFRESH,
+    )
+
+
+def test_type_in_a_figure_that_is_too_light_and_in_its_legible_colour():
+    drawn = plt.figure()
+    axes = drawn.add_subplot()
+    axes.text(0.2, 0.5, "too light", color="#E69F00")
+    axes.text(0.5, 0.5, "well", color=legible("#E69F00"))
+    axes.text(0.5, 0.2, "black")
+    svg = io.StringIO()
+    drawn.savefig(svg, format="svg")
+    plt.close(drawn)
+    shown = figure()
+    shown.data["image/svg+xml"] = svg.getvalue()
+    chapter = toy(code("show(fig, alt, caption)", shown))
+    says(
+        gates.figures_legible(chapter),
+        "cell 1",
+        "'too light' in #e69f00",
+        "2.3",
+        "legible(color)",
         REFRESH,
     )
 

@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 
 from book import figures, plots
 from book.plots import Panel, panels, plot
@@ -105,6 +106,24 @@ def test_a_label_has_the_colour_of_its_curve_and_the_place_asked_for(drawn):
     by_text = {t.get_text(): t for t in axes.texts}
     assert by_text["b"].get_color() == "#123456"
     assert by_text["a"].xy == (0.5, 0.5)
+
+
+def test_every_label_can_be_read_on_white(drawn):
+    colors = (*plots._PALETTE, figures.GREY, "yellow", "white")
+    plot(
+        curves={name: (X, k * X) for k, name in enumerate("abcdefghi")},
+        colors=dict(zip("abcdefghi", colors, strict=True)),
+        at={"a": 0.5, "e": 0.5},
+        **SAID,
+    )
+    texts = drawn[0].axes[0].texts
+    assert len(texts) == len(colors)
+    for text in texts:
+        rgb = np.array(to_rgb(text.get_color()))
+        linear = np.where(
+            rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4
+        )
+        assert 1.05 / (linear @ (0.2126, 0.7152, 0.0722) + 0.05) >= 4.5
 
 
 def test_a_label_at_a_place_covers_no_curve(drawn):

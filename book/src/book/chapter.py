@@ -13,6 +13,9 @@ A square
 at ten points to 25 digits.
 """
 
+import atexit
+import gc
+
 import numpy as np
 from threadpoolctl import threadpool_limits
 
@@ -25,6 +28,7 @@ from book.figures import (
     PURPLE,
     RED,
     SKY,
+    legible,
     show,
     slider,
     source,
@@ -42,6 +46,7 @@ __all__ = [
     "RED",
     "SKY",
     "Panel",
+    "legible",
     "np",
     "panels",
     "plot",
@@ -54,3 +59,9 @@ __all__ = [
 
 threadpool_limits(1)  # the arrays are small: a second thread costs time
 use()
+
+# The imports bring a quarter of a million objects, none of them garbage: to look through them
+# again and again takes a second of a chapter's ten, and half a second more as its kernel ends.
+gc.freeze()
+gc.set_threshold(50_000, 20, 20)
+atexit.register(gc.freeze)

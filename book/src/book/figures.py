@@ -23,6 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from cycler import cycler
 from IPython.display import display
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -49,6 +50,39 @@ _RC = {
     "svg.fonttype": "path",
     "svg.hashsalt": "losses-from-entropy",
 }
+
+
+READABLE = (
+    4.5  # the least contrast of type with its ground, of 1 to 21, by WCAG 2
+)
+
+
+def contrast(color: str) -> float:
+    """Give the contrast of a colour with white, as WCAG defines it: from 1 (white) to 21 (black).
+
+    >>> round(contrast("black"), 2), round(contrast(ORANGE), 2)
+    (21.0, 2.25)
+    """
+    channels = np.array(to_rgb(color))
+    light = np.where(
+        channels <= 0.04045,
+        channels / 12.92,
+        ((channels + 0.055) / 1.055) ** 2.4,
+    )
+    return float(1.05 / (light @ (0.2126, 0.7152, 0.0722) + 0.05))
+
+
+def legible(color: str) -> str:
+    """Darken a colour as far as needed for type on white; its hue stays.
+
+    >>> legible(BLUE) == BLUE.lower(), legible(ORANGE)
+    (True, '#9e6d00')
+    """
+    shades = (
+        to_hex(darker * np.array(to_rgb(color)))
+        for darker in np.linspace(1, 0, 101)
+    )
+    return next(shade for shade in shades if contrast(shade) >= READABLE)
 
 
 def use() -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import nbformat
 import yaml
 
+from book.figures import READABLE, contrast
 from book.refresh import KERNELSPEC
 from book.sphinx.map import REGIONS
 from equalsign import RECORD_TYPE
@@ -1346,6 +1347,30 @@ def figures_described(chapter: Chapter) -> list[str]:
                     cell.says("its figure has no caption", remedy)
                 )
     return messages
+
+
+_COLOURED_TYPE = re.compile(
+    r'<g id="text_\d+">\s*<!--(?P<text>(?:(?!-->).)*)-->\s*<g style="fill: (?P<color>#\w{6})',
+    re.DOTALL,
+)
+
+
+def figures_legible(chapter: Chapter) -> list[str]:
+    """Coloured type in a figure is dark enough to be read on white."""
+    return [
+        cell.says(
+            f"its figure writes {match['text'].strip()!r} in {match['color']}, of which the "
+            f"contrast with white is {contrast(match['color']):.1f}",
+            "give the text the colour book.figures.legible(color), "
+            f"then run `make refresh NB={chapter.name}`",
+        )
+        for cell in chapter.code_cells
+        for output in cell.outputs
+        for match in _COLOURED_TYPE.finditer(
+            output.get("data", {}).get("image/svg+xml", "")
+        )
+        if contrast(match["color"]) < READABLE
+    ]
 
 
 def images(text: str) -> list[tuple[str, str]]:

@@ -19,6 +19,7 @@ from book.figures import (
     PURPLE,
     RED,
     SKY,
+    legible,
     mathtext,
     show,
     spread,
@@ -206,7 +207,7 @@ def _name_ends(axes: Axes, ends: Ends) -> None:
     )
     for (label, _, color), y in zip(ends, apart, strict=True):
         axes.annotate(
-            mathtext(label), (1.02, y), xycoords="axes fraction", color=color, va="center",
+            mathtext(label), (1.02, y), xycoords="axes fraction", color=legible(color), va="center",
             annotation_clip=False,
         )  # fmt: skip
 
@@ -220,7 +221,7 @@ def _name_within(axes: Axes, part: Panel) -> None:
         y = float(np.interp(x, *np.asarray(line.get_xydata()).T))
         text = axes.annotate(
             mathtext(label), (x, y), xytext=(0, 0), textcoords="offset points",
-            color=line.get_color(), ha="center", va="center",
+            color=legible(str(line.get_color())), ha="center", va="center",
         )  # fmt: skip
         places = _places(text)
         text.set_position(
