@@ -76,7 +76,7 @@ def legible(color: str) -> str:
     """Darken a colour as far as needed for type on white; its hue stays.
 
     >>> legible(BLUE) == BLUE.lower(), legible(ORANGE)
-    (True, '#9e6d00')
+    (True, '#9c6c00')
     """
     shades = (
         to_hex(darker * np.array(to_rgb(color)))
