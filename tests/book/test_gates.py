@@ -991,23 +991,31 @@ def test_a_figure_that_lacks_something(outputs, what):
     )
 
 
-def test_type_in_a_figure_that_is_too_light_and_in_its_legible_colour():
+@pytest.mark.parametrize(
+    ("options", "seen"),
+    [
+        ({"color": "#E69F00"}, "#e69f00"),
+        ({"color": "#E69F00", "bbox": {"ec": "black"}}, "#e69f00"),
+        ({"color": "#E69F00", "clip_on": True}, "#e69f00"),
+        ({"alpha": 0.4}, "#999999"),
+        ({"color": legible("#E69F00"), "alpha": 0.5}, "#ceb680"),
+    ],
+)
+def test_type_in_a_figure_that_is_too_light(options, seen):
     drawn = plt.figure()
-    axes = drawn.add_subplot()
-    axes.text(0.2, 0.5, "too light", color="#E69F00")
+    axes = drawn.add_subplot(title="black", xlabel="axis")
+    axes.text(0.2, 0.5, "too light", **options)
     axes.text(0.5, 0.5, "well", color=legible("#E69F00"))
-    axes.text(0.5, 0.2, "black")
+    axes.text(0.5, 0.2, r"$\alpha$", color=legible("#56B4E9"))
     svg = io.StringIO()
     drawn.savefig(svg, format="svg")
     plt.close(drawn)
     shown = figure()
     shown.data["image/svg+xml"] = svg.getvalue()
-    chapter = toy(code("show(fig, alt, caption)", shown))
     says(
-        gates.figures_legible(chapter),
+        gates.figures_legible(toy(code("show(fig, alt, caption)", shown))),
         "cell 1",
-        "'too light' in #e69f00",
-        "2.3",
+        f"'too light' in {seen}",
         "legible(color)",
         REFRESH,
     )

@@ -60,8 +60,7 @@ __all__ = [
 threadpool_limits(1)  # the arrays are small: a second thread costs time
 use()
 
-# The imports bring a quarter of a million objects, none of them garbage: to look through them
-# again and again takes a second of a chapter's ten, and half a second more as its kernel ends.
+# The imports bring some 200,000 objects, of which next to none is garbage: to look through them
+# again and again takes up to a second of a chapter, and half a second more as its kernel ends.
 gc.freeze()
-gc.set_threshold(50_000, 20, 20)
 atexit.register(gc.freeze)

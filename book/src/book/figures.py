@@ -26,6 +26,7 @@ from IPython.display import display
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.typing import ColorType
 
 # Okabe and Ito's colours: told apart by every kind of colour vision.
 BLUE, ORANGE, GREEN, RED, PURPLE, SKY = (
@@ -57,7 +58,7 @@ READABLE = (
 )
 
 
-def contrast(color: str) -> float:
+def contrast(color: ColorType) -> float:
     """Give the contrast of a colour with white, as WCAG defines it: from 1 (white) to 21 (black).
 
     >>> round(contrast("black"), 2), round(contrast(ORANGE), 2)
@@ -72,7 +73,7 @@ def contrast(color: str) -> float:
     return float(1.05 / (light @ (0.2126, 0.7152, 0.0722) + 0.05))
 
 
-def legible(color: str) -> str:
+def legible(color: ColorType) -> str:
     """Darken a colour as far as needed for type on white; its hue stays.
 
     >>> legible(BLUE) == BLUE.lower(), legible(ORANGE)

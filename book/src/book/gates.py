@@ -20,6 +20,7 @@ from typing import Any
 
 import nbformat
 import yaml
+from matplotlib.colors import to_hex, to_rgb
 
 from book.figures import READABLE, contrast
 from book.refresh import KERNELSPEC
@@ -1349,27 +1350,35 @@ def figures_described(chapter: Chapter) -> list[str]:
     return messages
 
 
-_COLOURED_TYPE = re.compile(
-    r'<g id="text_\d+">\s*<!--(?P<text>(?:(?!-->).)*)-->\s*<g style="fill: (?P<color>#\w{6})',
+_TYPE = re.compile(
+    r'<!--(?P<text>(?:(?!-->).)*)-->\s*<g style="(?P<style>[^"]*)"',
     re.DOTALL,
 )
 
 
+def _on_white(style: str) -> str:
+    """Give the colour in which type of an SVG's style is seen on white, its opacity counted."""
+    given = dict(re.findall(r"([\w-]+): *([^;]+)", style))
+    opacity = float(given.get("opacity", 1))
+    rgb = to_rgb(given.get("fill", "black"))
+    return to_hex([1 - opacity * (1 - channel) for channel in rgb])
+
+
 def figures_legible(chapter: Chapter) -> list[str]:
-    """Coloured type in a figure is dark enough to be read on white."""
+    """Type in a figure is dark enough to be read on white."""
     return [
         cell.says(
-            f"its figure writes {match['text'].strip()!r} in {match['color']}, of which the "
-            f"contrast with white is {contrast(match['color']):.1f}",
-            "give the text the colour book.figures.legible(color), "
+            f"its figure writes {match['text'].strip()!r} in {color}, of which the contrast with "
+            f"white is {contrast(color):.1f}",
+            "give the text the colour book.figures.legible(color), and no alpha, "
             f"then run `make refresh NB={chapter.name}`",
         )
         for cell in chapter.code_cells
         for output in cell.outputs
-        for match in _COLOURED_TYPE.finditer(
+        for match in _TYPE.finditer(
             output.get("data", {}).get("image/svg+xml", "")
         )
-        if contrast(match["color"]) < READABLE
+        if contrast(color := _on_white(match["style"])) < READABLE
     ]
 
 

@@ -221,7 +221,7 @@ def _name_within(axes: Axes, part: Panel) -> None:
         y = float(np.interp(x, *np.asarray(line.get_xydata()).T))
         text = axes.annotate(
             mathtext(label), (x, y), xytext=(0, 0), textcoords="offset points",
-            color=legible(str(line.get_color())), ha="center", va="center",
+            color=legible(line.get_color()), ha="center", va="center",
         )  # fmt: skip
         places = _places(text)
         text.set_position(
