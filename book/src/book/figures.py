@@ -53,9 +53,8 @@ _RC = {
 }
 
 
-READABLE = (
-    4.5  # the least contrast of type with its ground, of 1 to 21, by WCAG 2
-)
+# The least contrast of type with its ground by WCAG 2, of 1 to 21.
+READABLE = 4.5
 
 
 def contrast(color: ColorType) -> float:
