@@ -200,6 +200,94 @@ def test_a_wrong_limit():
         derivation("Cosine", r"\cos hx", tends_to("2", h=0.0), x=real())
 
 
+def test_a_limit_from_minus_infinity(capsys):
+    derivation(
+        "Away",
+        r"\frac a{1+e^x}",
+        tends_to("a", x=-math.inf, rate=math.inf),
+        a=real(),
+    )
+    assert r"as x\to-\infty, faster" in capsys.readouterr().out
+    with pytest.raises(CheckFailed, match="is not the limit"):
+        derivation(
+            "Away",
+            r"\frac a{1+e^{-x}}",
+            tends_to("a", x=-math.inf),
+            a=real(),
+        )
+
+
+def test_a_limit_is_a_number():
+    with pytest.raises(ValueError, match="x must have a limit, not nan"):
+        tends_to("1", x=math.nan)
+
+
+@pytest.mark.parametrize(
+    ("note", "message"),
+    [
+        (r"(h\to0)", ""),
+        (r"(h\to1)", r"names (h\to1), and (h\to0) is what runs"),
+        (r"(x\to0)", r"names (x\to0), and (h\to0) is what runs"),
+        (r"(h\to0)\quad(h\to0)", r"is what runs"),
+    ],
+)
+def test_the_limit_beside_a_line_is_the_one_that_runs(note, message):
+    def run():
+        derivation(
+            "Cosine",
+            r"\cos hx",
+            tends_to(rf"1\quad{note}", h=0.0, rate=2),
+            x=real(),
+        )
+
+    if message:
+        with pytest.raises(CheckFailed, match=re.escape(message)):
+            run()
+    else:
+        run()
+
+
+def test_a_limit_beside_a_line_that_is_none():
+    with pytest.raises(CheckFailed, match="names a limit, and is none"):
+        derivation("Twice", "x+x", equals(r"2x\quad(x\to0)"), x=real())
+
+
+def test_all_that_a_name_is_said_to_equal_runs():
+    def run(last):
+        derivation(
+            "Odds",
+            rf"\log\frac p{{1-p}},\quad p=\sigma(x)={last}",
+            equals("x"),
+            x=real(),
+        )
+
+    run(r"\frac1{1+e^{-x}}=\frac{e^x}{1+e^x}")
+    for wrong in (
+        r"\frac1{1+e^x}",
+        r"\frac1{1+e^{-x}}=\frac{e^x}{1-e^x}",
+        r"\sigma(-x)",
+    ):
+        with pytest.raises(
+            CheckFailed, match=r"line 1, .* does not hold at x ="
+        ):
+            run(wrong)
+
+
+def test_what_a_family_is_said_to_equal_runs_for_every_index():
+    def run(last):
+        derivation(
+            "One",
+            rf"\sum_kq_k,\quad q_k=\frac{{e^{{z_k}}}}{{\sum_je^{{z_j}}}}={last}",
+            equals("1"),
+            n=integer(2, 4),
+            z=logits("n"),
+        )
+
+    run(r"e^{z_k-\mathrm{LSE}(z)}")
+    with pytest.raises(CheckFailed, match="does not hold at n ="):
+        run(r"e^{z_k-\max_jz_j}")
+
+
 def test_a_free_index_holds_for_every_value():
     derivation(
         "The gradient",

@@ -20,6 +20,7 @@ SQUARES = [1.0, 0.25, 0.0625]
 def test_a_parameter_is_moved_from_its_limit():
     assert moved(2.0, 0.25) == 2.25
     assert moved(math.inf, 0.25) == 4.0
+    assert moved(-math.inf, 0.25) == -4.0
 
 
 @pytest.mark.parametrize(
@@ -29,7 +30,13 @@ def test_a_parameter_is_moved_from_its_limit():
         (0.0, 2, r"as $h\to0$, with an error $O(h^{2})$"),
         (1.0, 1, r"as $h\to1$, with an error $O(h-1)$"),
         (1.0, 2, r"as $h\to1$, with an error $O((h-1)^{2})$"),
+        (-1.0, 1, r"as $h\to-1$, with an error $O(h+1)$"),
         (math.inf, 2, r"as $h\to\infty$, with an error $O(1/h^{2})$"),
+        (
+            -math.inf,
+            1,
+            r"as $h\to-\infty$, with an error $O(1/\lvert h\rvert)$",
+        ),
         (0.0, math.inf, r"as $h\to0$, faster than every power"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tex_harness import VALUES, run, values
@@ -161,6 +162,12 @@ TABLE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"\mathbb 1[t\in T]", 0, {}),
     (r"[t\notin T]", 1, {}),
     (r"\begin{cases}1&x>y\\2&x=3\\3&\text{otherwise}\end{cases}", 2, {}),
+    (r"\begin{cases}1&x>0\text{ and }x>y\\2&x>0\text{ and }y>x\end{cases}", 2, {}),
+    (r"\frac{d^3}{dx^3}\Gamma(x)", 2 * (
+        (1.5 - np.euler_gamma) ** 3 + 3 * (1.5 - np.euler_gamma) * (np.pi**2 / 6 - 1.25)
+        + 2.25 - 2 * scipy.special.zeta(3)
+    ), {}),
+    (r"\frac{d^{2}}{dx^{2}}\log\Gamma(x)", np.pi**2 / 6 - 1.25, {}),
     # vectors and matrices
     (r"(1,2)", [1, 2], {}),
     (r"z+v", [3, 1, 7], {}),

@@ -18,24 +18,34 @@ _WINDOW = 5
 
 def moved(limit: float, distance: float) -> float:
     """Give a parameter its value at this distance from the limit."""
-    return 1 / distance if math.isinf(limit) else limit + distance
+    if math.isinf(limit):
+        return math.copysign(1 / distance, limit)
+    return limit + distance
+
+
+def goes_to(parameter: str, limit: float) -> str:
+    """Say in TeX what a parameter goes to."""
+    goal = (
+        "-" * (limit < 0) + r"\infty" if math.isinf(limit) else f"{limit:g}"
+    )
+    return rf"{symbol(parameter)}\to{goal}"
 
 
 def convergence(parameter: str, limit: float, rate: float) -> str:
     """Say what converges how fast, in Markdown."""
-    name = symbol(parameter)
-    goal = r"\infty" if math.isinf(limit) else f"{limit:g}"
+    name, goes = symbol(parameter), goes_to(parameter, limit)
     if math.isinf(rate):
-        return rf"as ${name}\to{goal}$, faster than every power"
+        return rf"as ${goes}$, faster than every power"
     power = "" if rate == 1 else f"^{{{rate:g}}}"
     if math.isinf(limit):
-        size = f"1/{name}{power}"
+        away = name if limit > 0 else rf"\lvert {name}\rvert"
+        size = f"1/{away}{power}"
     elif limit == 0:
         size = f"{name}{power}"
     else:
-        base = f"{name}-{goal}"
+        base = f"{name}{-limit:+g}"
         size = f"({base}){power}" if power else base
-    return rf"as ${name}\to{goal}$, with an error $O({size})$"
+    return rf"as ${goes}$, with an error $O({size})$"
 
 
 def order(errors: Sequence[float], growing: bool) -> float | None:

@@ -38,6 +38,7 @@ from equalsign._rates import (
     ORDINARY_DISTANCES,
     SMALLEST_ERROR,
     convergence,
+    goes_to,
     moved,
     order,
     rate_holds,
@@ -61,7 +62,8 @@ from equalsign.tex.arithmetic import DOUBLE, MULTI, Field
 from equalsign.tex.errors import TexError
 from equalsign.tex.evaluate import Evaluator, free_names
 from equalsign.tex.reading import Formula, Reading, book, read
-from equalsign.tex.scope import name_tokens
+from equalsign.tex.scope import name_tokens, spell, texts
+from equalsign.tex.tokens import tokenize
 
 __all__ = [
     "Step",
@@ -220,7 +222,7 @@ def tends_to(
     TypeError
         If there is not exactly one parameter.
     ValueError
-        If the rate is not positive.
+        If the rate is not positive, or the limit is nan.
 
     Examples
     --------
@@ -233,6 +235,8 @@ def tends_to(
     if not rate > 0:
         raise ValueError(f"rate must be positive, not {rate}")
     ((name, limit),) = parameter.items()
+    if math.isnan(limit):
+        raise ValueError(f"{name} must have a limit, not nan")
     return Step(
         "→", tex, reason, "from_tex", None, name, float(limit), rate
     )
@@ -421,6 +425,20 @@ class Run:
         self.formulas = dict(zip(numbers, reading.formulas, strict=True))
         return reading
 
+    def _check_notes(self) -> None:
+        r"""Refuse a limit beside a line, such as ``(h\to0)``, that is not the one that runs."""
+        for n, formula in self.formulas.items():
+            line = self.lines[n]
+            if formula.note and line.relation != "→":
+                raise CheckFailed(
+                    f"{self._place(n)} names a limit, and is none: say tends_to"
+                )
+            runs = f"({goes_to(line.parameter, line.limit)})"
+            if formula.note and formula.note != texts(tokenize(runs)):
+                raise CheckFailed(
+                    f"{self._place(n)} names {spell(formula.note)}, and {runs} is what runs"
+                )
+
     def _check_trees(self) -> None:
         """Refuse lines that say the same, and definitions that leave nothing to check."""
         seen: dict[Any, int] = {}
@@ -471,8 +489,9 @@ class Run:
         scope = self.reading.scope
         used: set[str] = set()
         for formula in self.formulas.values():
-            for node in (*formula.sides, *formula.conditions):
-                used |= free_names(node, scope)
+            for part in (formula, *formula.beside):
+                for node in (*part.sides, *part.conditions):
+                    used |= free_names(node, scope)
         for extra in (*scope.ranges.values(), *scope.random.values()):
             used |= free_names(extra, scope)
         if scope.log_zero is not None:
@@ -513,6 +532,7 @@ class Run:
 
     def check(self) -> None:
         """Run every line at every point."""
+        self._check_notes()
         self._check_trees()
         self._check_used()
         for group in self.drawn.groups(self.drawn):
@@ -548,7 +568,11 @@ class Run:
 
     def _sides(self, at: Evaluator, n: int, count: int) -> list[np.ndarray]:
         """Give the sides of a line, one entry a point."""
-        formula = self.formulas[n]
+        return self._values(at, n, self.formulas[n], count)
+
+    def _values(
+        self, at: Evaluator, n: int, formula: Formula, count: int
+    ) -> list[np.ndarray]:
         try:
             found = self.reading.evaluate(at, formula)
         except TexError as error:
@@ -557,6 +581,17 @@ class Run:
             np.broadcast_to(side, (count, *side.shape[1:]))
             for side in found
         ]
+
+    def _equal(
+        self, at: Evaluator, n: int, sides: list[np.ndarray]
+    ) -> list[tuple[str, np.ndarray, np.ndarray]]:
+        """Give what is equal within a line: its sides, and what it says of its names."""
+        beside = self.formulas[n].beside if n in self.formulas else ()
+        chains = [
+            sides,
+            *(self._values(at, n, f, len(sides[0])) for f in beside),
+        ]
+        return [("=", a, b) for c in chains for a, b in pairwise(c)]
 
     def _coded(self, n: int, group: Group) -> list[np.ndarray]:
         rows = []
@@ -580,7 +615,7 @@ class Run:
                 if n in self.code
                 else self._sides(at, n, count)
             )
-            pairs = [("=", a, b) for a, b in pairwise(sides)]
+            pairs = self._equal(at, n, sides)
             if before is not None and line.relation != "→":
                 pairs.insert(0, (line.relation, before, sides[0]))
             for relation, a, b in pairs:
@@ -645,7 +680,7 @@ class Run:
                 if exact
                 else self._coded(n, group)
             )
-            pairs = [("=", a, b) for a, b in pairwise(sides)]
+            pairs = self._equal(at, n, sides)
             if before is not None and line.relation != "→":
                 pairs.insert(0, (line.relation, before, sides[0]))
             for relation, a, b in pairs:

@@ -47,7 +47,12 @@ function by its entries. A subscript or an argument varies if nothing declares i
 side mentions it or its range is said; else the left side is one name, which may be any
 expression: ``\mathbb E[1/D]=…``. Two families of one name (``p_x=…``, ``p_y=…``) are two names,
 and their indices are what x and y are where they stand. A line may define what it needs after a
-comma (``,\quad m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``.
+comma (``,\quad m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``. What else a line says
+that such a name equals (``,\quad p=\sigma(x)=\frac1{1+e^{-x}}``) runs, too; beside a derivation a
+definition has one equals sign. A limit that stands behind a line, ``(h\to0)``, must be the one that
+runs.
+
+**Conditions.** A comma or the word "and" joins two. The case that holds otherwise is the last one.
 
 **Brackets.** ``[…]`` around a condition is 1 or 0, else a group; ``(a,b)`` is a vector; ``|x|``
 is a size, entry by entry, or the number of members of a set; ``\lVert x\rVert_p`` a norm,

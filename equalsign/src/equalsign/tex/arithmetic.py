@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import mpmath
@@ -266,11 +267,24 @@ _SLOPES: dict[str, Callable[[Any, Any], Any]] = {
     "erf": lambda x, y: _bell(x),
     "erfc": lambda x, y: -_bell(x),
     "gamma": lambda x, y: y * unary("digamma", x),
+    "digamma": lambda x, y: unary(_polygamma(1), x),
     "sign": lambda x, y: _zeros(x),
     "absolute": lambda x, y: unary("sign", x),
     "floor": lambda x, y: _zeros(x),
     "ceil": lambda x, y: _zeros(x),
 }
+
+
+def _polygamma(order: int) -> str:
+    """Give the name of a derivative of digamma, which is known from then on."""
+    name = f"polygamma {order}"
+    if name not in _FUNCTIONS:
+        _FUNCTIONS[name] = (
+            partial(scipy.special.polygamma, order),
+            _boxed(partial(MP.psi, order)),
+        )
+        _SLOPES[name] = lambda x, y: unary(_polygamma(order + 1), x)
+    return name
 
 
 def _bell(x: Any) -> Any:

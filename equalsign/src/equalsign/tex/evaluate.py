@@ -260,12 +260,7 @@ class Evaluator:
         """Take the entry at a position, which may differ from point to point."""
         if at.ndim != 1:
             raise ShapeMismatch("an index is one number", node.place)
-        if at.min() < 0 or at.max() >= base.shape[1]:
-            raise WithoutValue(
-                f"the index runs from 1 to {base.shape[1]}, and is "
-                f"{at.min() + 1 if at.min() < 0 else at.max() + 1} here",
-                node.place,
-            )
+        _check_index(at, base.shape[1], node)
         if len(at) == 1:
             where = int(at[0])
             return ar.linear(lambda x: x[:, where], base)
@@ -348,6 +343,10 @@ class Evaluator:
                 for name, arg in zip(d.head.args, args, strict=True)
             )
         ]
+        if not fitting:
+            raise ShapeMismatch(
+                f"{node.name} is defined for other arguments", node.place
+            )
         if len(fitting) > 1 and not best:
             raise ShapeMismatch(
                 f"{node.name} has no meaning for arguments with "
@@ -422,7 +421,9 @@ class Evaluator:
         x = self.number(node.args[0], env)
         result = ar.unary("log", x)
         if self.scope.log_zero is not None:
-            zero = self.scalar(self.scope.log_zero, env)
+            with _Busy(self._busy, r"\log 0", node):
+                zero = self.scalar(self.scope.log_zero, env)
+            zero = _widen(zero, ar.rank(x))
             result = ar.where(ar.plain(x) == 0, zero, result)
         return result
 
@@ -463,9 +464,11 @@ class Evaluator:
         values = [self.number(arg, env) for arg in node.args]
         if len(values) == 1 and ar.rank(values[0]) == 1:
             return _entries(values[0])
-        if len({ar.rank(v) for v in values}) > 1:
+        if len({v.shape[1:] for v in values}) > 1:
             raise ShapeMismatch(
-                "numbers and arrays are mixed here", node.place
+                "these have different shapes: "
+                + ", ".join(_shape(v) for v in values),
+                node.place,
             )
         return values
 
@@ -599,6 +602,10 @@ class Evaluator:
         value = self._plain_number(value, node)
         if ar.rank(value) == 1:
             return Row(value)
+        if ar.rank(value) != 2:
+            raise ShapeMismatch(
+                f"{_shape(value)} has no transpose", node.place
+            )
         return ar.linear(lambda x: np.swapaxes(x, 1, 2), value)
 
     def _vector(self, node: Vector, env: Environment) -> Any:
@@ -627,9 +634,9 @@ class Evaluator:
         else:
             a = ar.plain(self._plain_number(left, node.left))
             b = ar.plain(self._plain_number(right, node.right))
-        if a.ndim != b.ndim:
+        if a.ndim != 1 or b.ndim != 1:
             raise ShapeMismatch(
-                f"{_shape(a)} and {_shape(b)} cannot be compared",
+                f"numbers are compared, not {_shape(a)} with {_shape(b)}",
                 node.place,
             )
         result = _COMPARE[node.relation](a, b)
@@ -872,7 +879,14 @@ class Evaluator:
     ) -> Iterator[Any]:
         said = self.scope.ranges.get(index)
         if isinstance(said, Apply) and said.function == "subsets":
-            return _subsets(self._universe(said.args[0], env).pop())
+            among = self._universe(said.args[0], env)
+            if not among:
+                raise AmbiguousRange(
+                    f"nothing says among how many {index} is a subset",
+                    node.place,
+                    rf"say it: ranges=[r'{index}\subseteq\{{1,\dots,n\}}']",
+                )
+            return _subsets(among.pop())
         nodes = [node.body]
         if node.condition is not None:
             nodes.append(node.condition)
@@ -1010,12 +1024,20 @@ class Evaluator:
         subs = variable.subs if isinstance(variable, Index) else ()
 
         def slope(env: Environment) -> Any:
+            if isinstance(self.value(base, env), Position):
+                raise ShapeMismatch(
+                    f"{base.name} is a position, and has no slope",
+                    variable.place,
+                )
             x = self.number(base, env)
             if ar.rank(x) != len(subs):
                 raise ShapeMismatch(
                     f"{base.name} has {ar.rank(x)} indices", variable.place
                 )
-            direction = self._unit(x, [self.position(s, env) for s in subs])
+            at = [self.position(sub, env) for sub in subs]
+            for where, size, sub in zip(at, x.shape[1:], subs, strict=True):
+                _check_index(where, size, sub)
+            direction = self._unit(x, at)
             return self._slope(
                 lambda moved: body({**env, base.name: moved}), x, direction
             )
@@ -1197,10 +1219,12 @@ def _subsets(size: int) -> Iterator[Subset]:
 
 def _whole(value: Any, node: Node) -> np.ndarray:
     """Give numbers as integers, which they must be."""
-    rounded = np.array([round(float(x)) for x in ar.plain(value).ravel()])
-    if not (rounded == ar.plain(value).ravel()).all():
+    numbers = ar.plain(value)
+    rounded = np.rint(numbers.astype(float))
+    if not (np.isfinite(rounded) & (rounded == numbers)).all():
         raise WithoutValue("a whole number is needed here", node.place)
-    return rounded.reshape(ar.plain(value).shape)
+    whole: np.ndarray = rounded.astype(int)
+    return whole
 
 
 def _key(name: str, subs: Sequence[Any]) -> tuple[str, ...] | None:
@@ -1230,6 +1254,16 @@ def _rank(value: Any) -> int:
     if isinstance(value, Position):
         return value.at.ndim - 1
     return ar.rank(value) if hasattr(value, "ndim") else 0
+
+
+def _check_index(at: np.ndarray, size: int, node: Node) -> None:
+    """Refuse an index, counted from 0, at which nothing stands."""
+    if at.min() < 0 or at.max() >= size:
+        wrong = at.min() if at.min() < 0 else at.max()
+        raise WithoutValue(
+            f"the index runs from 1 to {size}, and is {wrong + 1} here",
+            node.place,
+        )
 
 
 def _shape(array: Any) -> str:

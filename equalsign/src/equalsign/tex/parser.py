@@ -208,6 +208,16 @@ class Parser:
         self.tokens, self.position, self._open = kept
         return result
 
+    def _scripts(self) -> dict[str, list[Token]]:
+        """Take what stands below and above a sign, each at most once."""
+        found: dict[str, list[Token]] = {}
+        while self.text in {"_", "^"}:
+            if self.text in found:
+                self._fail(f"a second {self.text} at one sign")
+            mark = self._take()
+            found[mark] = self._group()
+        return found
+
     def _group(self) -> list[Token]:
         """Take the tokens of a TeX argument: of a group, one token, or one digit."""
         if self.position >= len(self.tokens):
@@ -300,9 +310,17 @@ class Parser:
                 self._take()
                 factors.append(self._factor())
             elif self._starts_factor():
-                factors.append(self._factor())
+                factors.append(self._beside(factors[-1]))
             else:
                 return _product(factors, place)
+
+    def _beside(self, last: Node) -> Node:
+        """Read a factor without a sign before it; two numbers would look like one."""
+        if isinstance(last, Number) and self.text[0].isdigit():
+            self._fail(
+                "two numbers beside each other", r"write \cdot between"
+            )
+        return self._factor()
 
     def _starts_factor(self) -> bool:
         """Whether the next token begins a factor."""
@@ -349,6 +367,10 @@ class Parser:
                 )
             else:
                 base = Power(base, self._argument(), place=place)
+            if self.text == "^":
+                self._fail(
+                    "two powers on one base", "write {…^…}^…, or one"
+                )
         return base
 
     def _atom(self) -> Node:
@@ -657,7 +679,7 @@ class Parser:
                 self._nothing_after(command)
             return factors[0]
         while self._starts_factor() and self._plain_next():
-            factors.append(self._factor())
+            factors.append(self._beside(factors[-1]))
         return _product(factors, place)
 
     def _plain_next(self) -> bool:
@@ -720,9 +742,11 @@ class Parser:
         place: Place,
     ) -> Node:
         """Read a derivative, of what stands above or of what follows."""
-        rest, order = list(above[1:]), 1
-        if len(rest) > 1 and rest[0].text == "^":
-            order, rest = int(rest[1].text), rest[2:]
+        order, rest = 1, list(above[1:])
+        if rest:
+            order, rest = self._within(
+                rest, lambda: (self._times(), self._rest())
+            )
         variables = self._within(below, lambda: self._variables(sign))
         if len(variables) != order:
             self._fail(
@@ -733,15 +757,30 @@ class Parser:
         )
         return Derivative(body, tuple(variables), place=place)
 
+    def _times(self) -> int:
+        """Read how often to differentiate: once, or what the power says."""
+        if not self._accept("^"):
+            return 1
+        place = self.place
+        power = "".join(texts(self._group()))
+        if not re.fullmatch("[1-9][0-9]*", power):
+            raise NotInGrammar(
+                "how often to differentiate is a whole number", place
+            )
+        return int(power)
+
+    def _rest(self) -> list[Token]:
+        """Take all that is left."""
+        rest = list(self.tokens[self.position :])
+        self.position = len(self.tokens)
+        return rest
+
     def _variables(self, sign: str) -> list[Node]:
         result: list[Node] = []
         while self.text:
             self._take(sign)
             variable = self._atom()
-            times = 1
-            if self._accept("^"):
-                times = int(self._take())
-            result += [variable] * times
+            result += [variable] * self._times()
         result = [
             Index(Name(v.name, place=v.place), v.subs, place=v.place)
             if isinstance(v, Call) and not v.args
@@ -819,13 +858,8 @@ class Parser:
                 tuple(self._within(p, self.expression) for p in parts),
                 place=place,
             )
-        below: list[Token] = []
-        above: list[Token] = []
-        while self.text in {"_", "^"}:
-            if self._take() == "_":
-                below = self._group()
-            else:
-                above = self._group()
+        scripts = self._scripts()
+        below, above = scripts.get("_", []), scripts.get("^", [])
         if not below:
             self._fail(
                 f"nothing says what {command} runs over",
@@ -898,8 +932,11 @@ class Parser:
             if not self._is_set(below[-1].text):
                 self._taken(below[-1])
             return [], None, None, below
-        for token in below:
-            if token.text != "," and token.text not in indices:
+        running = [token for token in below if token.text != ","]
+        for n, token in enumerate(running):
+            if token.text not in indices or token.text in texts(
+                running[:n]
+            ):
                 self._taken(token)
         return indices, None, None, None
 
@@ -933,10 +970,7 @@ class Parser:
     def _integral(self) -> Node:
         place = self.place
         self._take(r"\int")
-        bounds: dict[str, list[Token]] = {}
-        while self.text in {"_", "^"}:
-            mark = self._take()
-            bounds[mark] = self._group()
+        bounds = self._scripts()
         if len(bounds) == 1:
             raise NotInGrammar(
                 "an integral has two bounds or none, and one dimension",
@@ -949,15 +983,20 @@ class Parser:
             body = self._within(inside, self.expression)
         self.position = end + 2
         lower, upper = (
-            (self._bound(bounds["_"]), self._bound(bounds["^"]))
+            (
+                self._bound(bounds["_"], ("-", r"\infty")),
+                self._bound(bounds["^"], (r"\infty",)),
+            )
             if bounds
             else (None, None)
         )
         return Integral(variable, body, lower, upper, place=place)
 
-    def _bound(self, tokens: Sequence[Token]) -> Node | None:
+    def _bound(
+        self, tokens: Sequence[Token], infinite: tuple[str, ...]
+    ) -> Node | None:
         """Read a bound; an infinite one is none."""
-        if texts(tokens)[-1:] == (r"\infty",):
+        if texts(tokens) == infinite:
             return None
         return self._within(tokens, self.expression)
 
@@ -1008,10 +1047,10 @@ class Parser:
         return Expectation(variable, distribution, body, given, place=place)
 
     def conditions(self) -> Node:
-        """Read conditions, separated by commas."""
+        """Read conditions, with a comma or an "and" between them."""
         place = self.place
         found = [self._condition()]
-        while self._accept(","):
+        while self._accept(",") or self._word("and"):
             found.append(self._condition())
         return (
             found[0] if len(found) == 1 else And(tuple(found), place=place)
@@ -1065,28 +1104,51 @@ class Parser:
 
     def _cases(self) -> Node:
         place = self.place
-        start = self.position
-        depth = 0
+        rows = [row for row in split(self._environment(), {r"\\"}) if row]
+        if not rows:
+            raise NotInGrammar("the cases are missing", place)
+        values: list[Node] = []
+        conditions: list[Node | None] = []
+        for row in rows:
+            cells = split(row, {"&"})
+            if len(cells) != 2:
+                raise NotInGrammar(
+                    "a case is a value, an & and a condition", row[0].place
+                )
+            values.append(self._within(cells[0], self._cell))
+            if None in conditions:
+                raise NotInGrammar(
+                    "no case comes after the one that holds otherwise",
+                    row[0].place,
+                )
+            conditions.append(self._within(cells[1], self._when))
+        return Cases(tuple(values), tuple(conditions), place=place)
+
+    def _environment(self) -> list[Token]:
+        """Take the tokens of an environment, without its begin and its end."""
+        start, depth = self.position, 0
         for end in range(start, len(self.tokens)):
             text = self.tokens[end].text
             depth += text.startswith(r"\begin")
             depth -= text.startswith(r"\end")
             if depth == 0:
-                break
-        inside = self.tokens[start + 1 : end]
-        self.position = end + 1
-        values: list[Node] = []
-        conditions: list[Node | None] = []
-        for row in split(inside, {r"\\"}):
-            if not row:
-                continue
-            cells = split(row, {"&"})
-            values.append(self._within(cells[0], self._cell))
-            words = [t for t in cells[1] if not t.text.startswith(r"\text")]
-            conditions.append(
-                self._within(words, self.conditions) if words else None
-            )
-        return Cases(tuple(values), tuple(conditions), place=place)
+                self.position = end + 1
+                return self.tokens[start + 1 : end]
+        return self._fail("this has no end")
+
+    def _when(self) -> Node | None:
+        """Read when a case holds; None if it does whenever no other one does."""
+        if self._word("otherwise"):
+            return None
+        self._word("if", "for", "where", "with")
+        return self.conditions()
+
+    def _word(self, *words: str) -> bool:
+        """Take the next token if it is one of these words."""
+        texts_ = {rf"\text{{{word}}}" for word in words}
+        found = self.text.replace(" ", "") in texts_
+        self.position += found
+        return found
 
     def _cell(self) -> Node:
         node = self.expression()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from equalsign.tex.arithmetic import DOUBLE, Field
 from equalsign.tex.errors import (
     AmbiguousName,
     NotInGrammar,
+    Place,
     UnknownName,
     WithoutValue,
 )
@@ -65,12 +66,18 @@ class Formula:
         The indices for each of which the line is claimed.
     conditions : tuple of Node
         What is said to hold, such as ``i\ne j``.
+    beside : tuple of Formula
+        What is claimed of the names that it defines: ``,\quad p=a=b`` claims that a is b.
+    note : tuple of str
+        The limit that it names beside the formula, token by token: ``(h\to0)``.
     """
 
     tex: str
     sides: tuple[Node, ...]
     free: tuple[str, ...]
     conditions: tuple[Node, ...] = ()
+    beside: tuple[Formula, ...] = ()
+    note: tuple[str, ...] = ()
 
     @property
     def tree(self) -> Node:
@@ -148,7 +155,8 @@ class Reading:
         ]
         waiting += scope.random.values()
         for formula in self.formulas:
-            waiting += [*formula.sides, *formula.conditions]
+            for part in (formula, *formula.beside):
+                waiting += [*part.sides, *part.conditions]
         if scope.log_zero is not None:
             waiting.append(scope.log_zero)
         names: set[str] = set()
@@ -219,14 +227,9 @@ def book() -> Scope:
     reader = _Reader(scope)
     for tex in DEFINITIONS:
         left, *right = split(tokenize(tex), {"="})
-        reader.declare(left, _joined(right), tex)
+        reader.declare(left, right[0], tex)
     reader.finish()
     return scope
-
-
-def _joined(parts: Sequence[Sequence[Token]]) -> list[Token]:
-    """Give the first of the right sides."""
-    return list(parts[0])
 
 
 @dataclass
@@ -239,6 +242,17 @@ class _Pending:
     head: Head | None = None
 
 
+@dataclass
+class _Line:
+    """A line in tokens: its formula, and what stands beside it."""
+
+    tex: str
+    main: list[Token]
+    conditions: list[list[Token]] = field(default_factory=list)
+    chains: list[list[list[Token]]] = field(default_factory=list)
+    note: tuple[str, ...] = ()
+
+
 class _Reader:
     """Collects what is defined, then reads everything in its light."""
 
@@ -247,63 +261,57 @@ class _Reader:
         self.pending: list[_Pending] = []
         self.definitions: list[Definition] = []
         self.said: set[str] = set()
+        self.log_zero: tuple[list[Token], str] | None = None
 
     def read(
         self, lines: list[str], where: list[str], ranges: list[str]
     ) -> Reading:
         random: list[tuple[list[Token], str]] = []
-        zero: tuple[list[Token], str] | None = None
         for tex in where:
             for clause in _clauses(tokenize(tex)):
                 if any(t.text == r"\sim" for t in clause):
                     random.append((clause, tex))
-                else:
-                    self._define(clause, tex)
-        self.said = {tokenize(tex)[0].text for tex in ranges}
+                elif len(self._define(clause, tex)) > 1:
+                    raise NotInGrammar(
+                        "a definition has one equals sign",
+                        clause[0].place,
+                        "write what else it equals as a line",
+                    )
+        self.said = {t.text for tex in ranges for t in tokenize(tex)[:1]}
         for clause, _ in random:
             variable = clause[0].text
             self.scope.names[variable,] = variable
-        mains: list[tuple[list[Token], list[list[Token]], str]] = []
-        for tex in lines:
-            main, *clauses = _clauses(tokenize(tex))
-            conditions = []
-            for clause in clauses:
-                kind = self._clause(clause, tex)
-                if kind == "condition":
-                    conditions.append(clause)
-                elif kind == "log 0":
-                    zero = clause, tex
-            mains.append((main, conditions, tex))
+        cut = [self._cut(tex) for tex in lines]
         self._heads()
         for clause, tex in random:
             self._random(clause, tex)
-        introduced = [self._introduces(main, tex) for main, _, tex in mains]
+        sides = [
+            split(line.main, {"="})[self._introduces(line) :]
+            for line in cut
+        ]
         self.finish()
         for tex in ranges:
             self._range(tex)
-        if zero:
-            clause, tex = zero
-            right = split(clause[1:-1], {":="})[1]
-            self.scope.log_zero = self._tree(right, tex)
+        if self.log_zero:
+            self.scope.log_zero = self._tree(*self.log_zero)
         formulas = [
-            self._formula(main, conditions, tex, new)
-            for (main, conditions, tex), new in zip(
-                mains, introduced, strict=True
-            )
+            self._formula(*both) for both in zip(cut, sides, strict=True)
         ]
         return Reading(formulas, self.scope, self.definitions)
 
     # --- Definitions ----------------------------------------------------------
 
-    def _define(self, clause: list[Token], tex: str) -> None:
+    def _define(self, clause: list[Token], tex: str) -> list[list[Token]]:
+        """Take note of a definition, and give all that it is said to equal."""
         left, *right = split(clause, {"="})
-        if not right or not left:
+        if not right or not left or left[0].text[0].isdigit():
             raise NotInGrammar(
                 "this is no definition",
                 clause[0].place,
                 "write what is defined, =, and what it is",
             )
-        self.pending.append(_Pending(left, _joined(right), tex))
+        self.declare(left, right[0], tex)
+        return right
 
     def declare(
         self, left: list[Token], right: list[Token], tex: str
@@ -343,6 +351,12 @@ class _Reader:
             head = pending.head
             assert head is not None
             if head == Head((r"\nabla",)):
+                if texts(pending.right)[:2] != (r"\nabla", "_"):
+                    raise NotInGrammar(
+                        "the gradient by which name?",
+                        pending.left[0].place,
+                        r"write \nabla=\nabla_w",
+                    )
                 self.scope.gradient = spell(texts(pending.right)[2:])
             elif head.args or head.subs:
                 heads = self.scope.functions.setdefault(head.base, [])
@@ -381,33 +395,59 @@ class _Reader:
 
     # --- Clauses --------------------------------------------------------------
 
-    def _clause(self, clause: list[Token], tex: str) -> str:
-        """Tell what a clause after the formula is; take note of a definition."""
-        words = texts(clause)
-        if ":=" in words:
-            return "log 0"
-        if words[0] == "(" and r"\to" in words:
-            return "note"
-        if "=" in words and head_like(split(clause, {"="})[0]):
-            left = split(clause, {"="})[0]
-            if texts(left) not in self.scope.names:
-                self._define(clause, tex)
-                return "definition"
-        for token in clause:
-            if token.text == r"\propto":
-                raise NotInGrammar(
-                    "proportional to: with which factor?",
-                    token.place,
-                    "write what it equals",
-                )
-        return "condition"
+    def _cut(self, tex: str) -> _Line:
+        """Cut a line into its formula and what stands beside it."""
+        main, *clauses = _clauses(tokenize(tex)) or [[]]
+        if not main:
+            raise NotInGrammar("nothing stands here", Place(tex, 0))
+        line = _Line(tex, main)
+        for clause in clauses:
+            self._clause(clause, line)
+        return line
 
-    def _introduces(self, main: list[Token], tex: str) -> bool:
+    def _clause(self, clause: list[Token], line: _Line) -> None:
+        """Take note of what a clause after the formula says."""
+        words = texts(clause)
+        left, *right = split(clause, {"="})
+        if ":=" in words:
+            self._log_zero(clause, line.tex)
+        elif words[0] == "(" and r"\to" in words:
+            line.note += words
+        elif (
+            right
+            and head_like(left)
+            and texts(left) not in self.scope.names
+        ):
+            line.chains.append(self._define(clause, line.tex))
+        elif r"\propto" in words:
+            raise NotInGrammar(
+                "proportional to: with which factor?",
+                clause[words.index(r"\propto")].place,
+                "write what it equals",
+            )
+        else:
+            line.conditions.append(clause)
+
+    def _log_zero(self, clause: list[Token], tex: str) -> None:
+        """Take note of what the logarithm of 0 is set to."""
+        words = texts(clause)
+        if words[:4] != ("(", r"\log", "0", ":=") or words[-1] != ")":
+            raise NotInGrammar(
+                "this says nothing that is known here",
+                clause[words.index(":=")].place,
+                r"only the logarithm of 0 is set so: (\log0:=-A)",
+            )
+        value = clause[4:-1]
+        if self.log_zero and texts(self.log_zero[0]) != texts(value):
+            raise AmbiguousName("log 0 is set twice", clause[0].place)
+        self.log_zero = value, tex
+
+    def _introduces(self, line: _Line) -> bool:
         """Whether the line defines its own left side; if so, take note of it.
 
         It does if its name is new, or is a function of the book of names that are all new.
         """
-        left, *right = split(main, {"="})
+        left, *right = split(line.main, {"="})
         if not right or not head_like(left):
             return False
         start = 2 if left[0].text in ACCENTS else 1
@@ -416,21 +456,27 @@ class _Reader:
             for token in left[start:]
         ):
             return False
-        probe = Parser(left, self.scope, tex)
+        probe = Parser(left, self.scope, line.tex)
         try:
             probe.whole(probe.expression)
         except UnknownName:
             pass
         else:
             return False
-        self.pending.append(_Pending(left, _joined(right), tex))
+        self.declare(left, right[0], line.tex)
         return True
 
     # --- Ranges and random variables ------------------------------------------
 
     def _range(self, tex: str) -> None:
         tokens = tokenize(tex)
-        name, relation = tokens[0].text, tokens[1].text
+        name, relation = (*texts(tokens[:2]), "", "")[:2]
+        if relation not in {r"\in", r"\notin", r"\subseteq"}:
+            raise NotInGrammar(
+                "this is no range",
+                Place(tex, 0),
+                r"write k\in\{1,\dots,n\}, j\notin T or T\subseteq\{1,2,3\}",
+            )
         parser = Parser(tokens[2:], self.scope, tex, [name])
         right = parser.whole(parser.collection)
         self.scope.ranges[name] = (
@@ -451,25 +497,29 @@ class _Reader:
         parser = Parser(tokens, self.scope, tex)
         return parser.whole(parser.expression)
 
-    def _formula(
-        self,
-        main: list[Token],
-        clauses: list[list[Token]],
-        tex: str,
-        introduces: bool,
-    ) -> Formula:
+    def _formula(self, line: _Line, equal: list[list[Token]]) -> Formula:
         sides: list[Node] = []
         free: dict[str, None] = {}
-        for side in split(main, {"="})[introduces:]:
-            parser = Parser(side, self.scope, tex)
+        for side in equal:
+            parser = Parser(side, self.scope, line.tex)
             sides.append(parser.whole(parser.expression))
             free |= dict.fromkeys(parser.free)
         conditions = []
-        for clause in clauses:
-            parser = Parser(clause, self.scope, tex)
+        for clause in line.conditions:
+            parser = Parser(clause, self.scope, line.tex)
             conditions.append(parser.whole(parser.conditions))
+        beside = [
+            self._formula(_Line(line.tex, line.main), chain)
+            for chain in line.chains
+            if len(chain) > 1
+        ]
         return Formula(
-            tex, tuple(sides), tuple(sorted(free)), tuple(conditions)
+            line.tex,
+            tuple(sides),
+            tuple(sorted(free)),
+            tuple(conditions),
+            tuple(beside),
+            line.note,
         )
 
 

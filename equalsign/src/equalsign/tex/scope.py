@@ -78,14 +78,18 @@ def symbol(text: str) -> bool:
 
 def matching(tokens: Sequence[Token], start: int) -> int:
     """Give the position of the bracket that closes the one at `start`."""
-    depth = 0
+    waiting: list[str] = []
     for position in range(start, len(tokens)):
         text = tokens[position].text
         if text in OPENING:
-            depth += 1
+            waiting.append(OPENING[text])
         elif text in OPENING.values():
-            depth -= 1
-            if depth == 0:
+            if text != waiting.pop():
+                raise NotInGrammar(
+                    "this closes another kind of bracket",
+                    tokens[position].place,
+                )
+            if not waiting:
                 return position
     raise NotInGrammar("this bracket is not closed", tokens[start].place)
 
