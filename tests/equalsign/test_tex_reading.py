@@ -365,6 +365,20 @@ def test_a_range_and_a_draw_are_kept():
     assert scope.gradient == "z"
 
 
+def test_what_stands_behind_a_comma_is_kept():
+    (formula,) = _read(
+        r"a+x,\quad a=y=\sigma(x),\quad x<y\qquad(x\to0)"
+    ).formulas
+    assert formula.note == ("(", "x", r"\to", "0", ")")
+    (beside,) = formula.beside
+    assert beside.sides == (
+        tree.Name("y"),
+        tree.Call(r"\sigma", (), (tree.Name("x"),)),
+    )
+    assert [c.relation for c in formula.conditions] == ["<"]
+    assert (beside.beside, beside.note, beside.conditions) == ((), (), ())
+
+
 @pytest.mark.parametrize(
     ("lines", "needs", "names"),
     [
