@@ -200,8 +200,6 @@ MORE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"\bigl(z^\top\log x\bigr)v", 12 * LOG3, {}),
     # arrays
     (r"\|A\|^2", 91, {}),
-    (r"\|A\|_1", 21, {}),
-    (r"\|A\|_\infty", 6, {}),
     (r"\|v\|_2", math.sqrt(14), {}),
     (r"\|z\|_{x-1}", math.sqrt(21), {}),
     (r"\bigl((1,2)^\top A\bigr)^\top", [9, 12, 15], {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -152,6 +153,9 @@ def draw_points(
             draw({} if new else {size: drawn[-1][size] for size in sizes})
         )
     tex = {name: (names or {}).get(name, symbol(name)) for name in samplers}
+    twice = [t for t, count in Counter(tex.values()).items() if count > 1]
+    if twice:
+        raise CheckFailed(f"{twice[0]} is drawn twice")
     return Points(picked, drawn, samplers, tex)
 
 

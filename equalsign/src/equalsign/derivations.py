@@ -413,6 +413,13 @@ class Run:
             for line in self.lines
             if line.relation == "→"
         ]
+        taken = {*self.drawn.tex.values()}
+        for name in parameters:
+            if name in taken:
+                raise CheckFailed(
+                    f"{name} goes to a limit, and is drawn or goes to another one"
+                )
+            taken.add(name)
         try:
             reading = read(
                 [self.lines[n].tex for n in numbers],
@@ -657,6 +664,11 @@ class Run:
             m: self.formulas[m].free if m in self.formulas else ()
             for m in (n - 1, n)
         }
+        if free[n] and free[n - 1] and free[n] != free[n - 1]:
+            raise CheckFailed(
+                f"{self._place(n)} is claimed for each {', '.join(free[n])}, "
+                f"the line before for each {', '.join(free[n - 1])}"
+            )
         if free[n] and not free[n - 1] and a.ndim == 1:
             a = a.reshape(len(a), *[1] * (b.ndim - 1))
         elif free[n - 1] and not free[n] and b.ndim == 1:

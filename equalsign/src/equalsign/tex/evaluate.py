@@ -56,6 +56,7 @@ __all__ = ["Evaluator", "Position", "Row", "Subset", "free_names"]
 Environment = Mapping[str, Any]
 
 _MOST_TERMS = 100_000
+_TOO_LARGE = 2.0**53  # from here on not every whole number is a double
 _HALVINGS = 6
 
 
@@ -88,8 +89,14 @@ def free_names(node: Node, scope: Scope) -> frozenset[str]:
 
 def _free(node: Node, scope: Scope, busy: frozenset[str]) -> frozenset[str]:
     names: set[str] = set()
+    outside: frozenset[str] = frozenset()
     for child in children(node):
-        names |= _free(child, scope, busy)
+        found = _free(child, scope, busy)
+        names |= found
+        if (isinstance(node, Integral) and child is not node.body) or (
+            isinstance(node, Expectation) and child is node.distribution
+        ):
+            outside |= found
     if isinstance(node, Name | Call):
         if isinstance(node, Name) or not node.args:
             names.add(node.name)
@@ -106,7 +113,9 @@ def _free(node: Node, scope: Scope, busy: frozenset[str]) -> frozenset[str]:
         names.discard(node.index)
     elif isinstance(node, Integral | Expectation):
         names.discard(node.variable)
-    return frozenset(names)
+    elif _is_log(node) and scope.log_zero and r"\log 0" not in busy:
+        names |= _free(scope.log_zero, scope, busy | {r"\log 0"})
+    return frozenset(names | outside)
 
 
 class Evaluator:
@@ -373,7 +382,7 @@ class Evaluator:
         )
         for _ in range(node.primes):
             function = self._slope_of(function)
-        return function(self.number(node.args[0], env))
+        return function(self.scalar(node.args[0], env))
 
     def _slope_of(
         self, function: Callable[[Any], Any]
@@ -420,7 +429,7 @@ class Evaluator:
     def _apply_log(self, node: Apply, env: Environment) -> Any:
         x = self.number(node.args[0], env)
         result = ar.unary("log", x)
-        if self.scope.log_zero is not None:
+        if self.scope.log_zero is not None and (ar.plain(x) == 0).any():
             with _Busy(self._busy, r"\log 0", node):
                 zero = self.scalar(self.scope.log_zero, env)
             zero = _widen(zero, ar.rank(x))
@@ -438,11 +447,18 @@ class Evaluator:
 
     def _apply_norm(self, node: Apply, env: Environment) -> Any:
         x = self.number(node.args[0], env)
+        matrix = ar.rank(x) > 1
         for axis in range(ar.rank(x) - 1):
             del axis
             x = ar.linear(lambda a: a.reshape(len(a), -1), x)
         if ar.rank(x) != 1:
             raise ShapeMismatch("a norm of a number", node.place)
+        if len(node.args) > 1 and matrix:
+            raise ShapeMismatch(
+                "which norm of a matrix is this?",
+                node.place,
+                r"without an index it is the root of the sum of all squares",
+            )
         if len(node.args) == 1:
             return ar.unary("sqrt", ar.total(x * x, 1))
         order = node.args[1]
@@ -791,7 +807,7 @@ class Evaluator:
         """Give how many indices there are where a label or a set comes from."""
         if isinstance(node, Collection):
             if not node.through:
-                return set()
+                return {len(node.entries)} if from_one(node) else set()
             last = _whole(self.scalar(node.entries[-1], env), node)
             if last.min() != last.max():
                 raise AmbiguousRange(
@@ -893,15 +909,13 @@ class Evaluator:
         return _positions(self.size(index, nodes, env, node))
 
     def _conditions(self, node: Big) -> list[Node]:
-        """Give the written condition, or what is said of the indices."""
-        if node.condition is not None:
-            return [node.condition]
+        """Give the written condition, and what is said of the indices."""
+        written = [] if node.condition is None else [node.condition]
         said = [self.scope.ranges.get(index) for index in node.indices]
-        return [
+        return written + [
             r
             for r in said
-            if isinstance(r, Relation)
-            and not (isinstance(r.right, Collection) and r.right.through)
+            if isinstance(r, Relation) and not from_one(r.right)
         ]
 
     def _between(
@@ -912,6 +926,8 @@ class Evaluator:
         assert node.last is not None
         first = _whole(self.scalar(node.first, env), node.first)
         last = _whole(self.scalar(node.last, env), node.last)
+        if last.max() - first.min() > _MOST_TERMS:
+            raise WithoutValue("these are too many terms", node.place)
         for n in range(int(first.min()), int(last.max()) + 1):
             mask = (first <= n) & (n <= last)
             position = Position(np.array([n - 1]))
@@ -944,17 +960,25 @@ class Evaluator:
     def _place_of(self, node: Big, env: Environment) -> Position:
         """Give the first place of the largest or smallest."""
         (index,) = node.indices
-        values = [
-            (env_of[index].at, term)
-            for _, env_of in self._runs(node, env)
-            for term in [ar.plain(self.scalar(node.body, env_of))]
-        ]
-        table = np.stack([term for _, term in values], axis=1)
-        if node.kind.endswith("smallest"):
-            table = -table
-        best = np.argmax(table, axis=1)
-        places = np.array([int(at[0]) for at, _ in values])
-        return Position(places[best], len(values))
+        least = -np.inf if node.kind.endswith("largest") else np.inf
+        places, counted, terms = [], [], []
+        for mask, inside in self._runs(node, env):
+            term = ar.plain(self.scalar(node.body, inside)).astype(float)
+            counted.append(np.ones(1, dtype=bool) if mask is None else mask)
+            terms.append(np.where(counted[-1], term, least))
+            places.append(int(inside[index].at[0]))
+        if not reduce(
+            np.logical_or, counted, np.zeros(1, dtype=bool)
+        ).all():
+            raise WithoutValue(
+                "there is nothing to choose from", node.place
+            )
+        table = np.stack(np.broadcast_arrays(*terms), axis=1)
+        best = (np.argmin if least > 0 else np.argmax)(table, axis=1)
+        full = places == list(range(len(places)))
+        return Position(
+            np.array(places)[best], len(places) if full else None
+        )
 
     def _over(self, node: Big, env: Environment) -> Any:
         """Join the entries of a vector that belong to a set."""
@@ -1219,9 +1243,13 @@ def _subsets(size: int) -> Iterator[Subset]:
 
 def _whole(value: Any, node: Node) -> np.ndarray:
     """Give numbers as integers, which they must be."""
+    if isinstance(value, Dual) and (ar.plain(value.slope) != 0).any():
+        raise ShapeMismatch(
+            "one does not differentiate by a whole number", node.place
+        )
     numbers = ar.plain(value)
     rounded = np.rint(numbers.astype(float))
-    if not (np.isfinite(rounded) & (rounded == numbers)).all():
+    if not ((abs(rounded) < _TOO_LARGE) & (rounded == numbers)).all():
         raise WithoutValue("a whole number is needed here", node.place)
     whole: np.ndarray = rounded.astype(int)
     return whole
@@ -1256,6 +1284,14 @@ def _rank(value: Any) -> int:
     return ar.rank(value) if hasattr(value, "ndim") else 0
 
 
+def from_one(node: Node) -> bool:
+    r"""Whether a set is written as {1, …, n}, or {1, 2, 3}."""
+    if not isinstance(node, Collection):
+        return False
+    first = node.entries[:-1] if node.through else node.entries
+    return first == tuple(Number(str(n + 1)) for n in range(len(first)))
+
+
 def _check_index(at: np.ndarray, size: int, node: Node) -> None:
     """Refuse an index, counted from 0, at which nothing stands."""
     if at.min() < 0 or at.max() >= size:
@@ -1275,4 +1311,8 @@ def _has_log(node: Node) -> bool:
     """Whether a factor is a logarithm, or one with a sign."""
     if isinstance(node, Negative):
         return _has_log(node.term)
+    return _is_log(node)
+
+
+def _is_log(node: Node) -> bool:
     return isinstance(node, Apply) and node.function == "log"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
@@ -12,6 +12,7 @@ from equalsign.tex.errors import (
     AmbiguousRange,
     NotInGrammar,
     Place,
+    ShapeMismatch,
     UnknownName,
 )
 from equalsign.tex.scope import (
@@ -228,11 +229,13 @@ class Parser:
             inside = self.tokens[self.position + 1 : end]
             self.position = end + 1
             return inside
+        if "." in token.text:
+            self._fail("where does this argument end?", "put it in braces")
         if re.fullmatch(r"\d.+", token.text):
             rest = Place(token.place.text, token.place.start + 1)
             self.tokens[self.position : self.position + 1] = [
                 Token(token.text[0], token.place),
-                Token(token.text[1:].lstrip("."), rest),
+                Token(token.text[1:], rest),
             ]
             token = self.tokens[self.position]
         self.position += 1
@@ -316,7 +319,12 @@ class Parser:
 
     def _beside(self, last: Node) -> Node:
         """Read a factor without a sign before it; two numbers would look like one."""
-        if isinstance(last, Number) and self.text[0].isdigit():
+        after = self.tokens[self.position + 1 : self.position + 2]
+        fraction = self.text == r"\frac" and texts(after)[:1]
+        if isinstance(last, Number) and (
+            self.text[0].isdigit()
+            or (fraction and fraction[0][0].isdigit())
+        ):
             self._fail(
                 "two numbers beside each other", r"write \cdot between"
             )
@@ -365,6 +373,8 @@ class Parser:
                 self._fail(
                     f"^{self.text} is no power, and no such name is declared"
                 )
+            elif self._wrapped(self.tokens[self.position :]):
+                self._fail("a number in brackets up here is no power")
             else:
                 base = Power(base, self._argument(), place=place)
             if self.text == "^":
@@ -501,7 +511,7 @@ class Parser:
                 f"write {name}(…)",
             )
         tokens = self._bracketed()
-        args = tuple(
+        args = self._in_one_order(
             self._call_argument(part, name)
             for part in split(tokens, SEPARATORS)
         )
@@ -513,6 +523,23 @@ class Parser:
         if self.text == "_":
             node = Index(node, self._subscripts(name), place=place)
         return node
+
+    def _in_one_order(self, args: Iterable[Node]) -> tuple[Node, ...]:
+        """Let distributions that are written by their entries have these in one order."""
+        result: list[Node] = []
+        first: Family | None = None
+        for arg in args:
+            if isinstance(arg, Family):
+                first = first or arg
+                if {*arg.indices} != {*first.indices}:
+                    raise ShapeMismatch(
+                        f"entries for each {', '.join(arg.indices)} beside entries for each "
+                        f"{', '.join(first.indices)}",
+                        arg.place,
+                    )
+                arg = Family(arg.body, first.indices, place=arg.place)
+            result.append(arg)
+        return tuple(result)
 
     def _call_argument(self, part: Sequence[Token], name: str) -> Node:
         before = set(self.free)
@@ -554,6 +581,10 @@ class Parser:
                 f"draw it or define it: {full}=…",
             )
         kept, self._in_subscript = self._in_subscript, True
+        if self._wrapped(tokens):
+            raise NotInGrammar(
+                "in brackets it would be the order, not the index", place
+            )
         result: list[Node] = []
         for part in split(tokens, {","}):
             if {"+", "-"} & set(texts(part)):
@@ -562,6 +593,13 @@ class Parser:
                 result.extend(self._within(part, self._indices))
         self._in_subscript = kept
         return tuple(result)
+
+    @staticmethod
+    def _wrapped(tokens: Sequence[Token]) -> bool:
+        """Whether a script is one sign in round brackets, as of an order or a derivative."""
+        words = texts(tokens)
+        words = words[1:] if words[:1] == ("{",) else words
+        return words[:1] == ("(",) and words[2:3] == (")",)
 
     def _indices(self) -> list[Node]:
         result = [self._atom()]
@@ -646,7 +684,14 @@ class Parser:
             base = self._argument()
         if self.text == "^":
             self._take()
+            power = self.place
             exponent = self._argument()
+            if exponent == Negative(Number("1")):
+                raise NotInGrammar(
+                    "the inverse function, or one divided by it?",
+                    power,
+                    r"write \arcsin or \frac1{\sin x}",
+                )
         node: Node = Apply(
             function, (self._bare_argument(command),), place=place
         )
@@ -1002,7 +1047,7 @@ class Parser:
 
     def _differential(self, place: Place) -> int:
         """Find the d that closes an integral."""
-        depth = 0
+        depth, found = 0, []
         for n in range(self.position, len(self.tokens) - 1):
             text = self.tokens[n].text
             depth += (text in OPENING) - (text in OPENING.values())
@@ -1011,7 +1056,15 @@ class Parser:
                 and text == "d"
                 and symbol(self.tokens[n + 1].text)
             ):
-                return n
+                found.append(n)
+        if len(found) > 1 and self._is_value("d"):
+            raise AmbiguousName(
+                "d is a value here, and the sign of an integral",
+                self.tokens[found[0]].place,
+                "use another letter for the value",
+            )
+        if found:
+            return found[0]
         raise NotInGrammar("the d of this integral is missing", place)
 
     # --- Expectations, conditions, cases --------------------------------------
@@ -1037,6 +1090,8 @@ class Parser:
         if self.text not in {"[", "("}:
             self._fail("the expectation's bracket is missing")
         parts = split(self._bracketed(), {r"\mid"})
+        if len(parts) > 2:
+            self._fail("an expectation has one condition")
         with self._binding([variable]):
             body = self._within(parts[0], self.expression)
             given = (
@@ -1096,6 +1151,14 @@ class Parser:
         if through and (len(through) > 1 or through[0] != len(items) - 2):
             self._fail("the last entry of the set is missing")
         items = [p for p in items if texts(p) != (r"\dots",)]
+        counted = [texts(p) for p in items[:-1]]
+        if through and counted[1:]:
+            ones = [(str(n + 1),) for n in range(len(counted))]
+            if counted != ones:
+                self._fail(
+                    "which numbers are left out?",
+                    r"1,2,\dots,n, or m,\dots,n",
+                )
         return Collection(
             tuple(self._within(p, self.expression) for p in items),
             bool(through),
@@ -1131,7 +1194,7 @@ class Parser:
             text = self.tokens[end].text
             depth += text.startswith(r"\begin")
             depth -= text.startswith(r"\end")
-            if depth == 0:
+            if depth == 0 and text == self.text.replace("begin", "end"):
                 self.position = end + 1
                 return self.tokens[start + 1 : end]
         return self._fail("this has no end")
@@ -1140,7 +1203,7 @@ class Parser:
         """Read when a case holds; None if it does whenever no other one does."""
         if self._word("otherwise"):
             return None
-        self._word("if", "for", "where", "with")
+        self._word("if", "for")
         return self.conditions()
 
     def _word(self, *words: str) -> bool:

@@ -12,12 +12,13 @@ import numpy as np
 from equalsign.tex.arithmetic import DOUBLE, Field
 from equalsign.tex.errors import (
     AmbiguousName,
+    AmbiguousRange,
     NotInGrammar,
     Place,
-    UnknownName,
+    TexError,
     WithoutValue,
 )
-from equalsign.tex.evaluate import Evaluator
+from equalsign.tex.evaluate import Evaluator, from_one
 from equalsign.tex.notation import DEFINITIONS
 from equalsign.tex.parser import Parser
 from equalsign.tex.scope import (
@@ -35,7 +36,9 @@ from equalsign.tex.scope import (
 from equalsign.tex.tokens import Token, tokenize
 from equalsign.tex.tree import (
     Apply,
+    Big,
     Call,
+    Family,
     Index,
     Name,
     Node,
@@ -281,6 +284,7 @@ class _Reader:
         for clause, _ in random:
             variable = clause[0].text
             self.scope.names[variable,] = variable
+        self._heads()
         cut = [self._cut(tex) for tex in lines]
         self._heads()
         for clause, tex in random:
@@ -304,11 +308,23 @@ class _Reader:
     def _define(self, clause: list[Token], tex: str) -> list[list[Token]]:
         """Take note of a definition, and give all that it is said to equal."""
         left, *right = split(clause, {"="})
-        if not right or not left or left[0].text[0].isdigit():
+        words = texts(left)
+        if not right or not (
+            head_like(left)
+            or words[:1] in {(r"\mathbb{E}",), (r"\nabla",)}
+            or not ACCENTS.isdisjoint(words[:1])
+        ):
             raise NotInGrammar(
                 "this is no definition",
                 clause[0].place,
                 "write what is defined, =, and what it is",
+            )
+        if words in self.scope.names or (
+            {"'", "e", *"0123456789"}.intersection(words)
+            and self._has_value(left, tex)
+        ):
+            raise AmbiguousName(
+                f"{spell(words)} has a value already", left[0].place
             )
         self.declare(left, right[0], tex)
         return right
@@ -382,11 +398,7 @@ class _Reader:
         ranks = {name: _indexed(name, body) for name in head.args}
         definition = Definition(head, body, pending.tex, ranks=ranks)
         same = self.scope.definitions.setdefault(head.name, [])
-        if (
-            not head.args
-            and not head.subs
-            and any(not d.head.args and not d.head.subs for d in same)
-        ):
+        if any(_takes(d) == _takes(definition) for d in same):
             raise AmbiguousName(
                 f"{head.name} is defined twice", pending.left[0].place
             )
@@ -418,7 +430,11 @@ class _Reader:
             and head_like(left)
             and texts(left) not in self.scope.names
         ):
-            line.chains.append(self._define(clause, line.tex))
+            family = texts(left) in self.scope.functions
+            if not family and self._has_value(left, line.tex):
+                line.chains.append([left, *right])
+            else:
+                line.chains.append(self._define(clause, line.tex))
         elif r"\propto" in words:
             raise NotInGrammar(
                 "proportional to: with which factor?",
@@ -456,14 +472,18 @@ class _Reader:
             for token in left[start:]
         ):
             return False
-        probe = Parser(left, self.scope, line.tex)
-        try:
-            probe.whole(probe.expression)
-        except UnknownName:
-            pass
-        else:
+        if self._has_value(left, line.tex):
             return False
         self.declare(left, right[0], line.tex)
+        return True
+
+    def _has_value(self, left: list[Token], tex: str) -> bool:
+        """Whether a left side means something already."""
+        probe = Parser(left, self.scope, tex)
+        try:
+            probe.whole(probe.expression)
+        except TexError:
+            return False
         return True
 
     # --- Ranges and random variables ------------------------------------------
@@ -477,8 +497,18 @@ class _Reader:
                 Place(tex, 0),
                 r"write k\in\{1,\dots,n\}, j\notin T or T\subseteq\{1,2,3\}",
             )
+        if name in self.scope.ranges:
+            raise AmbiguousName(
+                f"the range of {name} is said twice", Place(tex, 0)
+            )
         parser = Parser(tokens[2:], self.scope, tex, [name])
         right = parser.whole(parser.collection)
+        if relation == r"\subseteq" and not from_one(right):
+            raise NotInGrammar(
+                "subsets are of the first whole numbers",
+                tokens[2].place,
+                rf"write {name}\subseteq\{{1,\dots,n\}}",
+            )
         self.scope.ranges[name] = (
             Apply("subsets", (right,))
             if relation == r"\subseteq"
@@ -508,6 +538,8 @@ class _Reader:
         for clause in line.conditions:
             parser = Parser(clause, self.scope, line.tex)
             conditions.append(parser.whole(parser.conditions))
+        for tree in sides:
+            self._check_free(tree, {*free})
         beside = [
             self._formula(_Line(line.tex, line.main), chain)
             for chain in line.chains
@@ -521,6 +553,26 @@ class _Reader:
             tuple(beside),
             line.note,
         )
+
+    def _check_free(self, tree: Node, free: set[str]) -> None:
+        """Refuse a letter that stands for each value in the line and runs beside another one."""
+        for node in walk(tree):
+            if isinstance(node, Family) or (
+                isinstance(node, Big) and len(node.indices) > 1
+            ):
+                for index in free.intersection(node.indices):
+                    raise AmbiguousRange(
+                        f"{index} runs here, and stands free in the line",
+                        node.place,
+                        "use another letter for one of them",
+                    )
+
+
+def _takes(definition: Definition) -> tuple[int, tuple[int, ...]]:
+    """Tell definitions of one name apart: by how many indices they and their arguments have."""
+    head = definition.head
+    ranks = (definition.ranks.get(name, 0) for name in head.args)
+    return len(head.subs), tuple(ranks)
 
 
 def _clauses(tokens: list[Token]) -> list[list[Token]]:
