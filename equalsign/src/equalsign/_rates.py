@@ -10,7 +10,9 @@ import numpy as np
 from equalsign._base import RATE_TOLERANCE
 from equalsign._words import symbol
 
-ORDINARY_DISTANCES = (1.0, 0.5, 0.2, 0.1)
+# Irregular, so that nothing periodic agrees by accident.
+ORDINARY_DISTANCES = (1.0, 0.4391, 0.2119, 0.1087)
+FIRST_DISTANCE = 0.9173
 SMALLEST_ERROR = 1e-5
 HALVINGS = 40
 _WINDOW = 5
@@ -18,8 +20,10 @@ _WINDOW = 5
 
 def moved(limit: float, distance: float) -> float:
     """Give a parameter its value at this distance from the limit."""
-    if math.isinf(limit):
-        return math.copysign(1 / distance, limit)
+    if math.isinf(
+        limit
+    ):  # a whole number: the parameter may count something
+        return math.copysign(math.ceil(1 / distance), limit)
     return limit + distance
 
 

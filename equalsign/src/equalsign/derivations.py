@@ -34,6 +34,7 @@ from equalsign._formula import Formula as PythonFormula
 from equalsign._formula import from_package
 from equalsign._points import Group, Points, draw_points
 from equalsign._rates import (
+    FIRST_DISTANCE,
     HALVINGS,
     ORDINARY_DISTANCES,
     SMALLEST_ERROR,
@@ -591,14 +592,14 @@ class Run:
 
     def _equal(
         self, at: Evaluator, n: int, sides: list[np.ndarray]
-    ) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    ) -> list[tuple[str, np.ndarray, np.ndarray, int]]:
         """Give what is equal within a line: its sides, and what it says of its names."""
         beside = self.formulas[n].beside if n in self.formulas else ()
         chains = [
             sides,
             *(self._values(at, n, f, len(sides[0])) for f in beside),
         ]
-        return [("=", a, b) for c in chains for a, b in pairwise(c)]
+        return [("=", a, b, n) for c in chains for a, b in pairwise(c)]
 
     def _coded(self, n: int, group: Group) -> list[np.ndarray]:
         rows = []
@@ -624,9 +625,11 @@ class Run:
             )
             pairs = self._equal(at, n, sides)
             if before is not None and line.relation != "→":
-                pairs.insert(0, (line.relation, before, sides[0]))
-            for relation, a, b in pairs:
-                held = self._held(relation, a, b, TOLERANCE, n, group)
+                pairs.insert(0, (line.relation, before, sides[0], n - 1))
+            for relation, a, b, m in pairs:
+                held = self._held(
+                    relation, *self._same_shape(a, b, m, n), n, group
+                )
                 doubtful |= dict.fromkeys(np.flatnonzero(~held).tolist())
             before = sides[-1]
         for index in doubtful:
@@ -637,14 +640,12 @@ class Run:
         relation: str,
         a: np.ndarray,
         b: np.ndarray,
-        tolerance: float,
         n: int,
         group: Group,
     ) -> np.ndarray:
         """Tell at which points two sides are related."""
-        a, b = self._same_shape(a, b, n)
         finite = _finite(a) & _finite(b)
-        held = _related(relation, a, b, tolerance)
+        held = _related(relation, a, b, TOLERANCE)
         held &= np.array(group.edge) | finite
         if relation in "≥≤":
             nearest = self.nearest.setdefault(n, _Nearest())
@@ -657,25 +658,33 @@ class Run:
         return held
 
     def _same_shape(
-        self, a: np.ndarray, b: np.ndarray, n: int
+        self, a: np.ndarray, b: np.ndarray, m: int, n: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Let a number without a free index stand for each value of the other line's."""
-        free = {
-            m: self.formulas[m].free if m in self.formulas else ()
-            for m in (n - 1, n)
-        }
-        if free[n] and free[n - 1] and free[n] != free[n - 1]:
+        """Let a number without a free index stand for each value of the other side's.
+
+        The sides are of the lines `m` and `n`.
+        """
+        here, there = (
+            self.formulas[line].free if line in self.formulas else ()
+            for line in (n, m)
+        )
+        if here and there and here != there:
             raise CheckFailed(
-                f"{self._place(n)} is claimed for each {', '.join(free[n])}, "
-                f"the line before for each {', '.join(free[n - 1])}"
+                f"{self._place(n)} is claimed for each {', '.join(here)}, "
+                f"the line before for each {', '.join(there)}"
             )
-        if free[n] and not free[n - 1] and a.ndim == 1:
+        if here and not there and a.ndim == 1:
             a = a.reshape(len(a), *[1] * (b.ndim - 1))
-        elif free[n - 1] and not free[n] and b.ndim == 1:
+        elif there and not here and b.ndim == 1:
             b = b.reshape(len(b), *[1] * (a.ndim - 1))
         elif a.shape != b.shape:
             raise CheckFailed(
                 f"{self._place(n)} has shape {b.shape[1:]} where the line before has {a.shape[1:]}"
+            )
+        elif bool(here) != bool(there) and {m, n} <= {*self.formulas}:
+            raise CheckFailed(
+                f"{self._place(n)} and the line before: one is an array, the other is claimed "
+                f"for each {', '.join(here or there)}"
             )
         left, right = np.broadcast_arrays(a, b)
         return left, right
@@ -694,13 +703,13 @@ class Run:
             )
             pairs = self._equal(at, n, sides)
             if before is not None and line.relation != "→":
-                pairs.insert(0, (line.relation, before, sides[0]))
-            for relation, a, b in pairs:
+                pairs.insert(0, (line.relation, before, sides[0], n - 1))
+            for relation, a, b, m in pairs:
                 fine = a.dtype == object and b.dtype == object
                 if not fine:
                     a, b = a.astype(float), b.astype(float)
                 tolerance = 10.0**-DIGITS if fine else TOLERANCE
-                a, b = self._same_shape(a, b, n)
+                a, b = self._same_shape(a, b, m, n)
                 held = _related(relation, a, b, tolerance)
                 held &= np.array(group.edge) | _finite(a) & _finite(b)
                 for index in np.flatnonzero(~held).tolist():
@@ -785,7 +794,9 @@ class Run:
         count = len(group.points)
         rows: list[np.ndarray] = []
         for halving in range(HALVINGS + 1):
-            at = self._evaluator(group, MULTI, 0.5**halving)
+            at = self._evaluator(
+                group, MULTI, FIRST_DISTANCE * 0.5**halving
+            )
             near = _flat(self._sides(at, n - 1, count)[-1])
             limit = _flat(self._sides(at, n, count)[0])
             scale = np.maximum(1.0, abs(limit).max(axis=1).astype(float))

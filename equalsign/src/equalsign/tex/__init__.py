@@ -18,7 +18,7 @@ else it is one of the book (:mod:`equalsign.tex.notation`), or π or e.
 **Calls.** ``f(x)`` is a call if f is defined with arguments, here or in the book; else a name
 before a bracket is a factor. A name that is both is refused. ``\mathrm{softmax}(a,b)`` is softmax
 of the list. In ``\mathrm{KL}(p_{xy}\|q_{xy})`` and ``H(p_k)`` a distribution is written by its
-entries.
+entries, all of a call for the same indices.
 
 **The argument of a function without brackets** (``\log``, ``\cos``, …) is what stands before the
 next bracket, operator or function: ``\cos m\theta`` is the cosine of the product, ``\log p\log
@@ -38,19 +38,22 @@ arrays, sets and labels that it stands with, which must agree; or it is written 
 ``\sum_{k\ne t}``, ``\sum_{i\in T}``, ``\sum_{g_i=-1}``), or said beside the derivation. In a
 condition the names that have no value run. ``\sum_Tx`` adds the entries of x that are in T;
 ``\sum_S`` runs over all subsets if S is said to be one. A name that has a value never runs. An
-index that stands free at the level of a line makes the line a claim for each of its values. A sum
-over nothing is 0, a product 1, a maximum -∞.
+index that stands free at the level of a line makes the line a claim for each of its values; the
+next line must be a claim for each of the same, or a number. It does not run as well, as i would in
+``x_i\max_{j\ne i}…``: refused. What is said of an index beside the derivation holds in addition to
+a written condition. A sum over nothing is 0, a product 1, a maximum -∞.
 
 **Definitions.** ``\hat y=\mathrm{softmax}(z)`` names a value, ``f(x)=…`` a function, ``m_k=…`` a
-family, whose name alone is the vector of its entries; ``\mathrm{softmax}(z)_k=…`` gives a
-function by its entries. A subscript or an argument varies if nothing declares it and the right
-side mentions it or its range is said; else the left side is one name, which may be any
-expression: ``\mathbb E[1/D]=…``. Two families of one name (``p_x=…``, ``p_y=…``) are two names,
-and their indices are what x and y are where they stand. A line may define what it needs after a
-comma (``,\quad m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``. What else a line says
-that such a name equals (``,\quad p=\sigma(x)=\frac1{1+e^{-x}}``) runs, too; beside a derivation a
-definition has one equals sign. A limit that stands behind a line, ``(h\to0)``, must be the one that
-runs.
+family, whose name alone is the vector of its entries; ``\mathrm{softmax}(z)_k=…`` gives a function
+by its entries. A subscript or an argument varies if nothing declares it and the right side mentions
+it or its range is said; else the left side is one name, which may be an expectation: ``\mathbb
+E[1/D]=…``. No name is defined twice, nor one that is drawn. Two families of one name (``p_x=…``,
+``p_y=…``) are two names, and their indices are what x and y are where they stand. A line may define
+what it needs after a comma (``,\quad m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``.
+What else a line says that such a name equals (``,\quad p=\sigma(x)=\frac1{1+e^{-x}}``) runs, too,
+and so does what it says of something that has a value (``,\quad H(p)=\log n``); beside a derivation
+a definition has one equals sign. A limit that stands behind a line, ``(h\to0)``, must be the one
+that runs.
 
 **Conditions.** A comma or the word "and" joins two. The case that holds otherwise is the last one.
 

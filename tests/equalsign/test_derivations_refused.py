@@ -1,0 +1,333 @@
+"""Derivations that say something false or twofold beside what a shallow reading would run."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from equalsign import (
+    CheckFailed,
+    at_most,
+    choice,
+    derivation,
+    distribution,
+    equals,
+    integer,
+    joint,
+    label,
+    logits,
+    positive,
+    real,
+    reals,
+    subset,
+    tends_to,
+    unit,
+)
+
+N = {"n": integer(2, 5)}
+SCORES = N | {"z": reals("n")}
+REFUSED = [
+    # what stands behind a comma is a claim if its left side has a value
+    (
+        "does not hold",
+        r"p_t+p_t",
+        r"2p_t,\quad H(p)=\log n",
+        N | {"p": distribution("n"), "t": label("n")},
+    ),
+    (
+        "does not hold",
+        "f(x)",
+        r"xx,\quad f(2)=7",
+        {"where": ["f(x)=x^2"], "x": real()},
+    ),
+    (
+        "does not hold",
+        "f(x)",
+        r"xx,\quad f'(x)=7",
+        {"where": ["f(x)=x^2"], "x": real()},
+    ),
+    ("does not hold", "x+x", r"2x,\quad e^x=1", {"x": real()}),
+    ("does not hold", "x+x", r"2x,\quad x^2=4", {"x": real()}),
+    (
+        "does not hold",
+        "z_t+0",
+        r"z_t,\quad\mathrm{softmax}(z)_k=z_k",
+        SCORES | {"t": label("n")},
+    ),
+    (
+        "does not hold",
+        r"\hat y_t+0",
+        r"\hat y_t,\quad\hat y_k=z_k",
+        SCORES
+        | {"t": label("n"), "where": [r"\hat y=\mathrm{softmax}(z)"]},
+    ),
+    # a definition gives a new name one value
+    (
+        "no definition",
+        "a+b+ab",
+        "3+ba",
+        {"where": ["a+b=3"], "a": real(), "b": real()},
+    ),
+    ("no definition", "x+x", "2x", {"where": [r"\frac12=3"], "x": real()}),
+    (
+        "has a value already",
+        "x+x",
+        "2x",
+        {"where": ["x=2y"], "x": real(), "y": real()},
+    ),
+    (
+        "has a value already",
+        "f(x)",
+        "xx",
+        {"where": ["f(x)=x^2", "x^2=4"], "x": real()},
+    ),
+    (
+        "f is defined twice",
+        "f(x)",
+        "xx",
+        {"where": ["f(x)=x^2", "f(x)=2x"], "x": real()},
+    ),
+    ("f is defined twice", "f(x)=x^2", "f(x)=2x", {"x": real()}),
+    # a letter stands for each value, or runs
+    (
+        "i runs here",
+        r"x_i\max_{j\ne i}|z_i-z_j|",
+        r"x_i(\max_jz_j-\min_jz_j)",
+        SCORES | {"x": reals("n")},
+    ),
+    ("k runs here", "H(p_k)p_k", "p_kH(p)", N | {"p": distribution("n")}),
+    ("for each j, the line before for each i", "z_i", "z_j+0", SCORES),
+    ("for each j, k", "A_{ij}", "A_{jk}+0", N | {"A": reals("n", "n")}),
+    ("one is an array", "z", "z_k+0", SCORES),
+    # ranges
+    (
+        "does not hold",
+        r"\sum_kz_k",
+        r"\sum_jz_j+0",
+        SCORES | {"ranges": [r"k\in\{2,\dots,n\}"]},
+    ),
+    (
+        "does not hold",
+        r"\sum_{j\ne t}z_j",
+        r"\sum_kz_k-z_t",
+        SCORES | {"ranges": [r"j\in T"], "t": label("n"), "T": subset("n")},
+    ),
+    (
+        "said twice",
+        r"\sum_kz_k",
+        r"\sum_kz_k+0",
+        SCORES
+        | {
+            "ranges": [r"k\in T", r"k\in S"],
+            "S": subset("n"),
+            "T": subset("n"),
+        },
+    ),
+    (
+        "first whole numbers",
+        r"\sum_S1",
+        "2^n",
+        N | {"ranges": [r"S\subseteq T"], "T": subset("n")},
+    ),
+    (
+        "first whole numbers",
+        r"\sum_S1",
+        "16",
+        {"ranges": [r"S\subseteq\{2,\dots,4\}"]},
+    ),
+    ("left out", r"\sum_{k\in\{1,3,\dots,9\}}k", "45", {}),
+    (
+        "does not hold",
+        r"z_{\arg\max_{k\ne t}z_k}",
+        r"\max_kz_k",
+        {"z": logits(3), "t": label(3)},
+    ),
+    (
+        "does not hold",
+        r"z_{\arg\min_{k\ne t}z_k}",
+        r"\min_kz_k",
+        {"z": logits(3), "t": label(3)},
+    ),
+    ("nothing to choose from", r"z_{\arg\max_{k>n}z_k}", "1", SCORES),
+    # entries, slopes, norms, powers
+    (
+        "does not hold",
+        r"\mathrm{KL}(p_{xy}\|p_{yx})",
+        "0",
+        N | {"p": joint("n", "n")},
+    ),
+    (
+        "entries for each y",
+        r"\mathrm{KL}(p_x\|q_y)",
+        "1",
+        N | {"p": distribution("n"), "q": distribution("n")},
+    ),
+    (
+        "one number is needed",
+        "f'(z)",
+        r"2\sum_kz_k",
+        SCORES | {"where": [r"f(u)=\|u\|^2"]},
+    ),
+    (
+        "by a whole number",
+        r"\frac d{dm}\binom m2",
+        "0",
+        {"m": integer(2, 9)},
+    ),
+    (
+        "does not hold",
+        r"\frac d{dx}F",
+        "0x",
+        {"where": [r"F=\int_0^xu\,du"], "x": real()},
+    ),
+    (
+        "sign of an integral",
+        r"\int_0^1cd\,dx+0d",
+        "cx",
+        {"c": real(), "d": real(), "x": real()},
+    ),
+    (
+        "which norm",
+        r"\|A\|_2^2",
+        r"\sum_{i,j}A_{ij}^2",
+        N | {"A": reals("n", "n")},
+    ),
+    ("inverse function", r"\sin^{-1}x", r"\frac1{\sin x}", {"x": unit()}),
+    ("no power", "x^{(2)}", "xx", {"x": real()}),
+    (
+        "the order, not the index",
+        "z_{(t)}",
+        "z_t",
+        SCORES | {"t": label("n")},
+    ),
+    ("two numbers", r"2\frac12x", "x", {"x": real()}),
+    ("where does this argument end", r"\sqrt1.5x", "5x", {"x": real()}),
+    (
+        "has no end",
+        r"\begin{cases}1&x>0\end{pmatrix}",
+        "1",
+        {"x": positive()},
+    ),
+    (
+        "one condition",
+        r"\mathbb E_{k\sim p}[z_k\mid k\ne t\mid k=t]",
+        "1",
+        SCORES | {"p": distribution("n"), "t": label("n")},
+    ),
+    (
+        "whole number is needed",
+        r"\binom{10^{20}}2+x",
+        r"\binom{10^{21}}2+x",
+        {"x": real()},
+    ),
+    ("too many terms", r"x\sum_{k=1}^{10^9}1", "0x", {"x": real()}),
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "first", "second", "rest"),
+    REFUSED,
+    ids=[" = ".join(row[1:3]).replace("\\", "/") for row in REFUSED],
+)
+def test_it_is_refused(message, first, second, rest):
+    with pytest.raises(CheckFailed, match=message):
+        derivation("It", first, equals(second), points=40, **rest)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "rest"),
+    [
+        (
+            r"\sum_kz_k-z_1",
+            r"\sum_jz_j",
+            {
+                "ranges": [r"j\in\{2,\dots,n\}"],
+                "where": [r"z_1=\sum_i[i=1]z_i"],
+            }
+            | SCORES,
+        ),
+        (r"\sum_S1", "8", {"ranges": [r"S\subseteq\{1,2,3\}"]}),
+        (r"\sum_{k\in\{1,2,\dots,9\}}k", "45", {}),
+        (
+            r"z_{\arg\max_{k\ne t}z_k}",
+            r"\max_{k\ne t}z_k",
+            {"z": logits(3), "t": label(3)},
+        ),
+        (
+            r"\mathrm{KL}(p_{xy}\|r_yq_x)",
+            r"\sum_{x,y}p_{xy}\log\frac{p_{xy}}{q_xr_y}",
+            N
+            | {
+                "p": joint("n", "n"),
+                "q": distribution("n"),
+                "r": distribution("n"),
+            },
+        ),
+        (
+            r"-\log x\quad(\log0:=\log y)",
+            "-[x>0]\\log x-[x=0]\\log y",
+            {"x": choice(0.0, 2.0), "y": positive()},
+        ),
+        (r"\int_0^1\frac d{1+u}\,du", r"d\log2", {"d": real()}),
+        (
+            r"\frac d{dx}F",
+            "x",
+            {"where": [r"F=\int_0^xu\,du"], "x": real()},
+        ),
+    ],
+)
+def test_it_holds(first, second, rest):
+    derivation("It", first, equals(second), points=40, **rest)
+
+
+def test_a_parameter_is_drawn_or_goes_to_a_limit():
+    with pytest.raises(
+        CheckFailed, match="x goes to a limit, and is drawn"
+    ):
+        derivation(
+            "It",
+            "|x|y",
+            equals("xy"),
+            tends_to("0", x=0.0),
+            x=real(),
+            y=real(),
+        )
+
+
+def test_a_parameter_goes_to_one_limit():
+    with pytest.raises(
+        CheckFailed, match="h goes to a limit, and is drawn or goes to"
+    ):
+        derivation(
+            "It",
+            r"\frac h{1+h}",
+            tends_to("1", h=0.0),
+            at_most(r"1+\frac1h"),
+            tends_to("1-0", h=math.inf),
+        )
+
+
+def test_a_symbol_is_drawn_once():
+    with pytest.raises(CheckFailed, match="x is drawn twice"):
+        derivation(
+            "It",
+            "|x|",
+            equals("x"),
+            names={"a": "x"},
+            a=real(),
+            x=positive(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("first", "steps"),
+    [
+        (r"(-1)^m+\frac xm", [tends_to("1", m=math.inf)]),
+        (r"h\cos\frac{2\pi}h+x", [equals("h+x"), tends_to("x", h=0.0)]),
+        (r"\sin(\pi h)+hx", [equals(r"2\pi h+hx"), tends_to("0x", h=0.0)]),
+    ],
+)
+def test_what_agrees_at_even_distances_only(first, steps):
+    with pytest.raises(CheckFailed):
+        derivation("It", first, *steps, x=real())
