@@ -150,6 +150,18 @@ REFUSED = [
         {"z": logits(3), "t": label(3)},
     ),
     ("nothing to choose from", r"z_{\arg\max_{k>n}z_k}", "1", SCORES),
+    (
+        "other signs between",
+        r"2p(x\mid y)",
+        "p(x,y)+p(x,y)",
+        {"where": [r"p(x,y)=e^{-x^2-xy}"], "x": real(), "y": real()},
+    ),
+    (
+        "other signs between",
+        r"H(p\mid p)",
+        "H(p)",
+        N | {"p": distribution("n")},
+    ),
     # entries, slopes, norms, powers
     (
         "does not hold",

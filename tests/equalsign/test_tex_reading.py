@@ -100,9 +100,9 @@ def test_brackets_hold_what_is_between_them():
     [
         ("a", "2", Head(("a",))),
         ("f(u)", "u^2", Head(("f",), (), ("u",))),
-        ("f(u,w)", "uw", Head(("f",), (), ("u", "w"))),
-        ("f(u;w)", "uw", Head(("f",), (), ("u", "w"))),
-        (r"f(u\|w)", "uw", Head(("f",), (), ("u", "w"))),
+        ("f(u,w)", "uw", Head(("f",), (), ("u", "w"), (), (",",))),
+        ("f(u;w)", "uw", Head(("f",), (), ("u", "w"), (), (";",))),
+        (r"f(u\|w)", "uw", Head(("f",), (), ("u", "w"), (), (r"\|",))),
         (r"f(\hat u)", r"\hat u", Head(("f",), (), (r"\hat u",))),
         ("f(u)", "2", Head(("f", "(", "u", ")"))),
         ("f(u,w)", "u", Head(("f", "(", "u", ",", "w", ")"))),
@@ -344,7 +344,7 @@ def test_a_definition_keeps_its_words_its_names_and_its_indices():
         ranges=[r"i\in\{1,2\}", r"j\in\{1,2\}"],
     )
     f, m = reading.definitions
-    assert f.head == Head(("f",), (), ("u", "w"))
+    assert f.head == Head(("f",), (), ("u", "w"), (), (",",))
     assert (f.tex, m.tex) == ("f(u,w)=u_iy+u_{ij}+w", "m_k=2z_kv_k")
     assert f.ranks == {"u": 2, "w": 0}
     assert m.head == Head(("m",), ("k",))

@@ -16,9 +16,10 @@ With decorations it is one name if it is declared so: ``y^\varepsilon``, ``w_+``
 else it is one of the book (:mod:`equalsign.tex.notation`), or π or e.
 
 **Calls.** ``f(x)`` is a call if f is defined with arguments, here or in the book; else a name
-before a bracket is a factor. A name that is both is refused. ``\mathrm{softmax}(a,b)`` is softmax
-of the list. In ``\mathrm{KL}(p_{xy}\|q_{xy})`` and ``H(p_k)`` a distribution is written by its
-entries, all of a call for the same indices.
+before a bracket is a factor. A name that is both is refused. Between arguments stand the signs of
+the definition: p(x,y) is not ``p(x\mid y)``. ``\mathrm{softmax}(a,b)`` is softmax of the list. In
+``\mathrm{KL}(p_{xy}\|q_{xy})`` and ``H(p_k)`` a distribution is written by its entries, all of a
+call for the same indices.
 
 **The argument of a function without brackets** (``\log``, ``\cos``, …) is what stands before the
 next bracket, operator or function: ``\cos m\theta`` is the cosine of the product, ``\log p\log

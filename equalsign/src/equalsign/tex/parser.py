@@ -22,6 +22,7 @@ from equalsign.tex.scope import (
     SEPARATORS,
     Head,
     Scope,
+    marks,
     matching,
     spell,
     split,
@@ -515,7 +516,14 @@ class Parser:
             self._call_argument(part, name)
             for part in split(tokens, SEPARATORS)
         )
-        if not any(len(head.args) == len(args) for head in heads):
+        between = marks(tokens)
+        fitting = [head for head in heads if len(head.args) == len(args)]
+        if fitting and between not in {head.marks for head in fitting}:
+            self._fail(
+                f"{name} is defined with other signs between its arguments",
+                f"write {' or '.join(sorted({' '.join(h.marks) for h in fitting}))}",
+            )
+        if not fitting:
             if all(len(head.args) > 1 for head in heads):
                 self._fail(f"{name} takes another number of arguments")
             args = (Vector(args, place=args[0].place),)

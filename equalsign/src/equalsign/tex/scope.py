@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from equalsign.tex.errors import NotInGrammar
 from equalsign.tex.tokens import Token, tokenize
@@ -96,20 +97,24 @@ def matching(tokens: Sequence[Token], start: int) -> int:
 
 def split(tokens: Sequence[Token], at: Iterable[str]) -> list[list[Token]]:
     """Cut tokens at separators that stand in no bracket."""
-    parts: list[list[Token]] = [[]]
+    ends = [-1, *_cuts(tokens, at), len(tokens)]
+    return [list(tokens[a + 1 : b]) for a, b in pairwise(ends)]
+
+
+def _cuts(tokens: Sequence[Token], at: Iterable[str]) -> list[int]:
+    """Give the positions of separators that stand in no bracket."""
+    found = []
     depth = 0
     at = frozenset(at)
-    for token in tokens:
+    for position, token in enumerate(tokens):
         text = token.text
         if text in OPENING or text.startswith(r"\begin"):
             depth += 1
         elif text in OPENING.values() or text.startswith(r"\end"):
             depth -= 1
         if depth == 0 and text in at:
-            parts.append([])
-        else:
-            parts[-1].append(token)
-    return parts
+            found.append(position)
+    return found
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class Head:
     subs: tuple[str, ...] = ()
     args: tuple[str, ...] = ()
     entries: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -216,7 +222,12 @@ def read_head(
     names = (
         () if args is None else tuple(spell(part) for part in parameters)
     )
-    return Head(base, subs, names, entries)
+    return Head(base, subs, names, entries, marks(args or ()))
+
+
+def marks(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """Give what stands between arguments."""
+    return texts(tokens[n] for n in _cuts(tokens, SEPARATORS))
 
 
 def _parameter(part: tuple[str, ...]) -> bool:
