@@ -706,7 +706,7 @@ def test_markdown_of_a_derivation(shown):
         "<small>✓ 3 steps held at 300 random points: $z$ 5 logits (normal, sd 2); "
         "$t$ a label among 5 classes. Equal sides agree to 1e-9, and at ten points to 25 digits. "
         "Line 4 comes nearest, to 3.1e-03, at $z$ = [-1.0903, 5.9385, -0.3702, -1.8739, -5.0395], "
-        "$t$ = 1.</small>\n"
+        "$t$ = 2.</small>\n"
     )
 
 
@@ -721,7 +721,7 @@ def test_terminal_text_of_a_derivation(capsys):
         "✓ 3 steps held at 300 random points: z 5 logits (normal, sd 2); "
         "t a label among 5 classes. Equal sides agree to 1e-9, and at ten points to 25 digits. "
         "Line 4 comes nearest, to 3.1e-03, at z = [-1.0903, 5.9385, -0.3702, -1.8739, -5.0395], "
-        "t = 1.\n"
+        "t = 2.\n"
     )
 
 

@@ -700,3 +700,20 @@ def test_the_sides_of_a_line_are_compared_with_each_other():
     for first, then in (("x+x=3x", "4x-2x"), ("x+x", "3x-x=2x+1")):
         with pytest.raises(CheckFailed, match="does not hold at x = "):
             derivation("A", first, equals(then), x=real())
+
+
+def test_a_first_line_by_code_has_its_mark_and_the_foot_says_what_is_fine(
+    capsys,
+):
+    derivation(
+        "Twice", "x+x", equals("2x"), x=real(), start=lambda x: 2 * x
+    )
+    out = capsys.readouterr().out
+    assert "      x+x    (✓)\n    = 2x    ✓\n" in out
+    assert "and at ten points those from TeX to 25 digits." in " ".join(
+        out.split()
+    )
+    derivation("Twice", "x+x", equals("2x"), x=real())
+    out = capsys.readouterr().out
+    assert "      x+x\n    = 2x    ✓\n" in out
+    assert "and at ten points to 25 digits." in " ".join(out.split())

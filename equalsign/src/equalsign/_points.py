@@ -98,6 +98,10 @@ class Points:
             for name, sampler in self.samplers.items()
         }
 
+    def written(self, name: str, value: Any) -> Any:
+        """Give a value as formulas count it: labels from 1."""
+        return value + 1 if self.samplers[name].kind == "index" else value
+
     def detail(self) -> dict[str, str]:
         return {
             name: sampler.words for name, sampler in self.samplers.items()

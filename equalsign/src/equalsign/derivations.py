@@ -858,7 +858,9 @@ class Run:
         display_check(markdown, plain, record)
 
     def _rows(self) -> list[str]:
-        rows = [f"& {self.lines[0].tex}"]
+        opening = self.lines[0]
+        beside = f" && {_MARKS[opening.kind][0]}" if opening.by else ""
+        rows = [f"& {opening.tex}{beside}"]
         for line in self.lines[1:]:
             mark = _MARKS[line.kind][0]
             relation = _RELATIONS[line.relation]
@@ -871,7 +873,9 @@ class Run:
 
     def _text(self) -> str:
         width = max(len(line.tex) for line in self.lines[1:])
-        rows = [f"      {self.lines[0].tex}"]
+        opening = self.lines[0]
+        beside = f"    {_MARKS[opening.kind][1]}" if opening.by else ""
+        rows = [f"      {opening.tex}{beside}"]
         for line in self.lines[1:]:
             words = "; ".join(
                 filter(None, [line.convergence(), line.reason])
@@ -888,11 +892,12 @@ class Run:
         if any(line.relation == "=" for line in self.lines):
             few = len(self.drawn.random) < FINE_POINTS
             fine = "at all of them" if few else "at ten points"
-            foot += f" Equal sides agree to 1e-9, and {fine} to 25 digits."
+            which = " those from TeX" if self.code else ""
+            foot += f" Equal sides agree to 1e-9, and {fine}{which} to 25 digits."
         for n, nearest in self.nearest.items():
             if nearest.point:
                 place = ", ".join(
-                    f"${self.drawn.tex[k]}$ = {short_value(v)}"
+                    f"${self.drawn.tex[k]}$ = {short_value(self.drawn.written(k, v))}"
                     for k, v in nearest.point.items()
                 )
                 how = (
