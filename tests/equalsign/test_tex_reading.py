@@ -270,11 +270,11 @@ def test_a_line_has_its_sides_its_indices_and_its_conditions():
     [
         (r"(n\to\infty)", 0),
         (r"(x+1)y>2", 1),
-        (r"x=3", 1),
+        (r"x=3", 0),
         (r"a=3", 0),
         (r"\hat a=3", 0),
         (r"f(u)=u", 0),
-        (r"x+1=4", 1),
+        (r"x+1=4", 0),
         (r"(\log0:=1)", 0),
         (r"x<y,\quad x>1", 2),
         (r"x<y\quad\text{and }x>1", 2),

@@ -27,6 +27,12 @@ def moved(limit: float, distance: float) -> float:
     return limit + distance
 
 
+def distance_at(limit: float, halving: int) -> float:
+    """Give the distance from the limit after so many halvings, as :func:`moved` keeps it."""
+    distance = FIRST_DISTANCE * 0.5**halving
+    return 1 / math.ceil(1 / distance) if math.isinf(limit) else distance
+
+
 def goes_to(parameter: str, limit: float) -> str:
     """Say in TeX what a parameter goes to."""
     goal = (
@@ -52,25 +58,29 @@ def convergence(parameter: str, limit: float, rate: float) -> str:
     return rf"as ${goes}$, with an error $O({size})$"
 
 
-def order(errors: Sequence[float], growing: bool) -> float | None:
+def order(
+    errors: Sequence[float], distances: Sequence[float], growing: bool
+) -> float | None:
     """Fit the slope of log error against log distance, where errors are last well above round-off.
 
     For an error that falls faster than every power (`growing`), infinity if the slope grows.
     """
-    measured = [error for error in errors if error > SMALLEST_ERROR][
-        -_WINDOW:
-    ]
+    measured = [
+        pair
+        for pair in zip(errors, distances, strict=True)
+        if pair[0] > SMALLEST_ERROR
+    ][-_WINDOW:]
     if len(measured) < 3:
         return None
-    logs = np.log2(measured)
+    logs, at = np.log2(measured).T
     if growing:
-        slopes = -np.diff(logs)
+        slopes = np.diff(logs) / np.diff(at)
         return (
             math.inf
             if slopes[-1] > 1.5 * max(1.0, slopes[-2])
             else float(slopes[-1])
         )
-    return -float(np.polyfit(np.arange(len(logs)), logs, 1)[0])
+    return float(np.polyfit(at, logs, 1)[0])
 
 
 def rate_holds(rate: float, observed: float) -> bool:

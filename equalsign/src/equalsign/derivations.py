@@ -34,11 +34,11 @@ from equalsign._formula import Formula as PythonFormula
 from equalsign._formula import from_package
 from equalsign._points import Group, Points, draw_points
 from equalsign._rates import (
-    FIRST_DISTANCE,
     HALVINGS,
     ORDINARY_DISTANCES,
     SMALLEST_ERROR,
     convergence,
+    distance_at,
     goes_to,
     moved,
     order,
@@ -216,7 +216,8 @@ def tends_to(
         The power of the distance to the limit (of ``1 / parameter`` if that is infinite) at which
         the error falls; ``math.inf`` if it falls faster than every power.
     **parameter : float
-        One name and its limit, such as ``tau=0.0`` (from above) or ``n=math.inf``.
+        One name and its limit, such as ``tau=0.0`` (from above) or ``n=math.inf`` (through whole
+        numbers).
 
     Raises
     ------
@@ -414,13 +415,17 @@ class Run:
             for line in self.lines
             if line.relation == "→"
         ]
-        taken = {*self.drawn.tex.values()}
-        for name in parameters:
-            if name in taken:
-                raise CheckFailed(
-                    f"{name} goes to a limit, and is drawn or goes to another one"
-                )
-            taken.add(name)
+        limits: dict[str, float] = {}
+        for line in self.lines:
+            if line.relation == "→":
+                name = symbol(line.parameter)
+                if (
+                    name in self.drawn.tex.values()
+                    or limits.setdefault(name, line.limit) != line.limit
+                ):
+                    raise CheckFailed(
+                        f"{name} goes to a limit, and is drawn or goes to another one"
+                    )
         try:
             reading = read(
                 [self.lines[n].tex for n in numbers],
@@ -442,7 +447,15 @@ class Run:
                     f"{self._place(n)} names a limit, and is none: say tends_to"
                 )
             runs = f"({goes_to(line.parameter, line.limit)})"
-            if formula.note and formula.note != texts(tokenize(runs)):
+            above = runs.replace(
+                *(
+                    (r"\infty", r"+\infty")
+                    if line.limit == math.inf
+                    else (")", "^+)")
+                )
+            )
+            written = [texts(tokenize(tex)) for tex in (runs, above)]
+            if formula.note and formula.note not in written:
                 raise CheckFailed(
                     f"{self._place(n)} names {spell(formula.note)}, and {runs} is what runs"
                 )
@@ -762,7 +775,10 @@ class Run:
         tried = self._few()
         for group in self.drawn.groups(tried):
             for errors in self._errors(n, group):
-                slope = order(errors, math.isinf(line.rate))
+                distances = [
+                    distance_at(line.limit, k) for k in range(len(errors))
+                ]
+                slope = order(errors, distances, math.isinf(line.rate))
                 if errors[-1] > SMALLEST_ERROR and not (
                     slope is not None and slope > line.rate / 2
                 ):
@@ -790,12 +806,12 @@ class Run:
         return frozenset().union(*(free_names(s, scope) for s in sides))
 
     def _errors(self, n: int, group: Group) -> list[list[float]]:
-        """Measure the relative error at distances 1, 1/2, 1/4, … for every point."""
+        """Measure the relative error at smaller and smaller distances, for every point."""
         count = len(group.points)
         rows: list[np.ndarray] = []
         for halving in range(HALVINGS + 1):
             at = self._evaluator(
-                group, MULTI, FIRST_DISTANCE * 0.5**halving
+                group, MULTI, distance_at(self.lines[n].limit, halving)
             )
             near = _flat(self._sides(at, n - 1, count)[-1])
             limit = _flat(self._sides(at, n, count)[0])

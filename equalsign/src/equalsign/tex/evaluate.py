@@ -661,6 +661,13 @@ class Evaluator:
     def _member(
         self, element: Any, node: Relation, env: Environment
     ) -> np.ndarray:
+        if isinstance(node.right, Collection) and node.right.through:
+            ends = (node.right.entries[0], node.right.entries[-1])
+            first, last = (_whole(self.scalar(e, env), e) for e in ends)
+            number = ar.plain(self._plain_number(element, node.left))
+            inside = (first <= number) & (number <= last)
+            whole = np.floor(number.astype(float)) == number
+            return np.asarray(inside & whole, dtype=bool)
         members = self.value(node.right, env)
         if isinstance(members, Subset):
             number = self._plain_number(element, node.left)
@@ -673,13 +680,7 @@ class Evaluator:
         return reduce(np.logical_or, masks)
 
     def _collection(self, node: Collection, env: Environment) -> Any:
-        entries = [self.scalar(entry, env) for entry in node.entries]
-        if not node.through:
-            return entries
-        first, last = (
-            int(_whole(e, node).max()) for e in (entries[0], entries[-1])
-        )
-        return [self.field.number(n) for n in range(first, last + 1)]
+        return [self.scalar(entry, env) for entry in node.entries]
 
     def _such(self, node: Such, env: Environment) -> Any:
         size = self.size(node.index, [node.condition], env, node)
@@ -752,7 +753,10 @@ class Evaluator:
                     sizes |= self._length(node.base, axis, env)
         elif isinstance(node, Relation) and this in (node.left, node.right):
             other = node.right if node.left == this else node.left
-            sizes |= self._universe(other, env)
+            if node.relation != r"\notin" or not isinstance(
+                other, Collection
+            ):
+                sizes |= self._universe(other, env)
         elif isinstance(node, Call):
             sizes |= self._sizes_in_call(index, node, env, depth)
         elif isinstance(node, Name):
@@ -807,7 +811,7 @@ class Evaluator:
         """Give how many indices there are where a label or a set comes from."""
         if isinstance(node, Collection):
             if not node.through:
-                return {len(node.entries)} if from_one(node) else set()
+                return set()
             last = _whole(self.scalar(node.entries[-1], env), node)
             if last.min() != last.max():
                 raise AmbiguousRange(
@@ -895,7 +899,10 @@ class Evaluator:
     ) -> Iterator[Any]:
         said = self.scope.ranges.get(index)
         if isinstance(said, Apply) and said.function == "subsets":
-            among = self._universe(said.args[0], env)
+            listed = _listed(said)
+            among = (
+                {listed} if listed else self._universe(said.args[0], env)
+            )
             if not among:
                 raise AmbiguousRange(
                     f"nothing says among how many {index} is a subset",
@@ -915,7 +922,8 @@ class Evaluator:
         return written + [
             r
             for r in said
-            if isinstance(r, Relation) and not from_one(r.right)
+            if isinstance(r, Relation)
+            and not (r.relation == r"\in" and _counts(r.right))
         ]
 
     def _between(
@@ -1026,7 +1034,13 @@ class Evaluator:
     def _outcomes(self, variable: str, count: int) -> Iterator[Any]:
         said = self.scope.ranges.get(variable)
         if isinstance(said, Apply) and said.function == "subsets":
-            return _subsets(count.bit_length() - 1)
+            size = _listed(said) or count.bit_length() - 1
+            if 2**size != count:
+                raise ShapeMismatch(
+                    f"a chance for each subset is needed here, not {count}",
+                    said.args[0].place,
+                )
+            return _subsets(size)
         return _positions(count)
 
     # --- Derivatives and integrals --------------------------------------------
@@ -1290,6 +1304,19 @@ def from_one(node: Node) -> bool:
         return False
     first = node.entries[:-1] if node.through else node.entries
     return first == tuple(Number(str(n + 1)) for n in range(len(first)))
+
+
+def _counts(node: Node) -> bool:
+    r"""Whether a set is written as {1, …, n}."""
+    return isinstance(node, Collection) and node.through and from_one(node)
+
+
+def _listed(said: Apply) -> int | None:
+    """Tell how many entries a set has that is written out."""
+    (of,) = said.args
+    if isinstance(of, Collection) and not of.through:
+        return len(of.entries)
+    return None
 
 
 def _check_index(at: np.ndarray, size: int, node: Node) -> None:

@@ -320,16 +320,20 @@ class Parser:
 
     def _beside(self, last: Node) -> Node:
         """Read a factor without a sign before it; two numbers would look like one."""
-        after = self.tokens[self.position + 1 : self.position + 2]
-        fraction = self.text == r"\frac" and texts(after)[:1]
-        if isinstance(last, Number) and (
-            self.text[0].isdigit()
-            or (fraction and fraction[0][0].isdigit())
-        ):
-            self._fail(
-                "two numbers beside each other", r"write \cdot between"
+        place, number = self.place, self.text[0].isdigit()
+        fraction = self.text == r"\frac"
+        factor = self._factor()
+        if fraction and isinstance(factor, Divide):
+            number = isinstance(factor.above, Number) and isinstance(
+                factor.below, Number
             )
-        return self._factor()
+        if isinstance(last, Number) and number:
+            raise NotInGrammar(
+                "two numbers beside each other",
+                place,
+                r"write \cdot between",
+            )
+        return factor
 
     def _starts_factor(self) -> bool:
         """Whether the next token begins a factor."""
@@ -374,7 +378,9 @@ class Parser:
                 self._fail(
                     f"^{self.text} is no power, and no such name is declared"
                 )
-            elif self._wrapped(self.tokens[self.position :]):
+            elif base != Apply("e", ()) and self._wrapped(
+                self.tokens[self.position :]
+            ):
                 self._fail("a number in brackets up here is no power")
             else:
                 base = Power(base, self._argument(), place=place)
@@ -606,8 +612,9 @@ class Parser:
     def _wrapped(tokens: Sequence[Token]) -> bool:
         """Whether a script is one sign in round brackets, as of an order or a derivative."""
         words = texts(tokens)
-        words = words[1:] if words[:1] == ("{",) else words
-        return words[:1] == ("(",) and words[2:3] == (")",)
+        if words[:1] == ("{",):
+            return words[1:2] == ("(",) and words[3:5] == (")", "}")
+        return words[:1] == ("(",) and words[2:] == (")",)
 
     def _indices(self) -> list[Node]:
         result = [self._atom()]
@@ -1049,7 +1056,8 @@ class Parser:
         self, tokens: Sequence[Token], infinite: tuple[str, ...]
     ) -> Node | None:
         """Read a bound; an infinite one is none."""
-        if texts(tokens) == infinite:
+        words = texts(tokens)
+        if (words[1:] if words[:1] == ("+",) else words) == infinite:
             return None
         return self._within(tokens, self.expression)
 
@@ -1161,7 +1169,11 @@ class Parser:
         items = [p for p in items if texts(p) != (r"\dots",)]
         counted = [texts(p) for p in items[:-1]]
         if through and counted[1:]:
-            ones = [(str(n + 1),) for n in range(len(counted))]
+            start = counted[0][0]
+            ones = [
+                (str(int(start) + n),) if start.isdecimal() else None
+                for n in range(len(counted))
+            ]
             if counted != ones:
                 self._fail(
                     "which numbers are left out?",

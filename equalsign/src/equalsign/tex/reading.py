@@ -23,12 +23,14 @@ from equalsign.tex.notation import DEFINITIONS
 from equalsign.tex.parser import Parser
 from equalsign.tex.scope import (
     ACCENTS,
+    RELATIONS,
     Definition,
     Head,
     Scope,
     head_like,
     name_tokens,
     read_head,
+    script,
     spell,
     split,
     texts,
@@ -70,7 +72,7 @@ class Formula:
     conditions : tuple of Node
         What is said to hold, such as ``i\ne j``.
     beside : tuple of Formula
-        What is claimed of the names that it defines: ``,\quad p=a=b`` claims that a is b.
+        What else it claims: ``,\quad p=a=b`` that a is b, and ``,\quad H(p)=a`` that H(p) is a.
     note : tuple of str
         The limit that it names beside the formula, token by token: ``(h\to0)``.
     """
@@ -230,7 +232,7 @@ def book() -> Scope:
     reader = _Reader(scope)
     for tex in DEFINITIONS:
         left, *right = split(tokenize(tex), {"="})
-        reader.declare(left, right[0], tex)
+        reader.declare(left, right, tex)
     reader.finish()
     return scope
 
@@ -242,7 +244,13 @@ class _Pending:
     left: list[Token]
     right: list[Token]
     tex: str
+    more: bool = False
     head: Head | None = None
+
+    @property
+    def indices(self) -> tuple[str, ...]:
+        """For each of which it says something."""
+        return (*self.head.subs, *self.head.entries) if self.head else ()
 
 
 @dataclass
@@ -252,7 +260,10 @@ class _Line:
     tex: str
     main: list[Token]
     conditions: list[list[Token]] = field(default_factory=list)
-    chains: list[list[list[Token]]] = field(default_factory=list)
+    chains: list[tuple[_Pending | None, list[list[Token]]]] = field(
+        default_factory=list
+    )
+    defines: _Pending | None = None
     note: tuple[str, ...] = ()
 
 
@@ -274,7 +285,7 @@ class _Reader:
             for clause in _clauses(tokenize(tex)):
                 if any(t.text == r"\sim" for t in clause):
                     random.append((clause, tex))
-                elif len(self._define(clause, tex)) > 1:
+                elif self._define(clause, tex).more:
                     raise NotInGrammar(
                         "a definition has one equals sign",
                         clause[0].place,
@@ -299,14 +310,15 @@ class _Reader:
         if self.log_zero:
             self.scope.log_zero = self._tree(*self.log_zero)
         formulas = [
-            self._formula(*both) for both in zip(cut, sides, strict=True)
+            self._formula(line, equal, line.defines)
+            for line, equal in zip(cut, sides, strict=True)
         ]
         return Reading(formulas, self.scope, self.definitions)
 
     # --- Definitions ----------------------------------------------------------
 
-    def _define(self, clause: list[Token], tex: str) -> list[list[Token]]:
-        """Take note of a definition, and give all that it is said to equal."""
+    def _define(self, clause: list[Token], tex: str) -> _Pending:
+        """Take note of a definition."""
         left, *right = split(clause, {"="})
         words = texts(left)
         if not right or not (
@@ -326,14 +338,14 @@ class _Reader:
             raise AmbiguousName(
                 f"{spell(words)} has a value already", left[0].place
             )
-        self.declare(left, right[0], tex)
-        return right
+        return self.declare(left, right, tex)
 
     def declare(
-        self, left: list[Token], right: list[Token], tex: str
-    ) -> None:
+        self, left: list[Token], right: list[list[Token]], tex: str
+    ) -> _Pending:
         """Take note of a definition."""
-        self.pending.append(_Pending(left, right, tex))
+        self.pending.append(_Pending(left, right[0], tex, bool(right[1:])))
+        return self.pending[-1]
 
     def finish(self) -> None:
         """Read the right sides of all definitions."""
@@ -351,6 +363,7 @@ class _Reader:
                     self.scope,
                     self.said,
                 )
+        self._check_instances()
         families: dict[Any, list[_Pending]] = {}
         for pending in self.pending:
             head = pending.head
@@ -386,6 +399,32 @@ class _Reader:
                     f"{spell(base)} is a value and a function",
                     self.pending[-1].left[0].place,
                 )
+
+    def _check_instances(self) -> None:
+        """Refuse to define one value of a function or a family that is defined."""
+        general = {
+            (*p.head.base, "(" if p.head.args else "_"): len(p.head.subs)
+            for p in self.pending
+            if p.head and (p.head.args or p.head.subs)
+        }
+        for pending in self.pending:
+            words = texts(pending.left)
+            for base, count in general.items():
+                is_entry = (
+                    base[-1] == "_"
+                    and len(script(words[len(base) :])) == count
+                )
+                is_value = base[-1] == "(" and words[len(base) - 1 :][
+                    :1
+                ] in {("(",), ("'",)}
+                if pending.head == Head(words) and (
+                    (words[: len(base)] == base and is_entry)
+                    or (words[: len(base) - 1] == base[:-1] and is_value)
+                ):
+                    raise AmbiguousName(
+                        f"{spell(words)} has a value already",
+                        pending.left[0].place,
+                    )
 
     def _body(self, pending: _Pending) -> None:
         head = pending.head
@@ -425,16 +464,16 @@ class _Reader:
             self._log_zero(clause, line.tex)
         elif words[0] == "(" and r"\to" in words:
             line.note += words
-        elif (
-            right
-            and head_like(left)
-            and texts(left) not in self.scope.names
-        ):
-            family = texts(left) in self.scope.functions
-            if not family and self._has_value(left, line.tex):
-                line.chains.append([left, *right])
+        elif right and not RELATIONS.intersection(words) - {"="}:
+            known = texts(left) in self.scope.names or (
+                texts(left) not in self.scope.functions
+                and self._has_value(left, line.tex)
+            )
+            if known or not head_like(left):
+                line.chains.append((None, [left, *right]))
             else:
-                line.chains.append(self._define(clause, line.tex))
+                pending = self._define(clause, line.tex)
+                line.chains.append((pending, right))
         elif r"\propto" in words:
             raise NotInGrammar(
                 "proportional to: with which factor?",
@@ -474,7 +513,7 @@ class _Reader:
             return False
         if self._has_value(left, line.tex):
             return False
-        self.declare(left, right[0], line.tex)
+        line.defines = self.declare(left, right, line.tex)
         return True
 
     def _has_value(self, left: list[Token], tex: str) -> bool:
@@ -527,13 +566,25 @@ class _Reader:
         parser = Parser(tokens, self.scope, tex)
         return parser.whole(parser.expression)
 
-    def _formula(self, line: _Line, equal: list[list[Token]]) -> Formula:
+    def _formula(
+        self,
+        line: _Line,
+        equal: list[list[Token]],
+        defines: _Pending | None,
+    ) -> Formula:
         sides: list[Node] = []
+        indices = defines.indices if defines else ()
         free: dict[str, None] = {}
         for side in equal:
-            parser = Parser(side, self.scope, line.tex)
+            parser = Parser(side, self.scope, line.tex, indices)
             sides.append(parser.whole(parser.expression))
             free |= dict.fromkeys(parser.free)
+        found = {
+            getattr(node, "name", "")
+            for side in sides
+            for node in walk(side)
+        }
+        free |= dict.fromkeys(found.intersection(indices))
         conditions = []
         for clause in line.conditions:
             parser = Parser(clause, self.scope, line.tex)
@@ -541,8 +592,8 @@ class _Reader:
         for tree in sides:
             self._check_free(tree, {*free})
         beside = [
-            self._formula(_Line(line.tex, line.main), chain)
-            for chain in line.chains
+            self._formula(_Line(line.tex, line.main), chain, pending)
+            for pending, chain in line.chains
             if len(chain) > 1
         ]
         return Formula(

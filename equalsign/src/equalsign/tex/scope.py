@@ -209,14 +209,14 @@ def read_head(
     subs: tuple[str, ...] = ()
     if "_" in before[1:]:
         at = len(before) - 1 - before[::-1].index("_")
-        script = _script(before[at + 1 :])
-        if script and all(
+        below = script(before[at + 1 :])
+        if below and all(
             symbol(text)
             and (text,) not in declared.names
             and text in mentioned
-            for text in script
+            for text in below
         ):
-            base, subs = before[:at], script
+            base, subs = before[:at], below
     if args is None and not subs:
         return whole
     names = (
@@ -247,7 +247,7 @@ def _cut(
     end = matching(tokens, start)
     after = plain[end + 1 :]
     if after and after[0] == "_":
-        entries = _script(after[1:])
+        entries = script(after[1:])
     elif after:
         return plain, None, ()
     else:
@@ -255,13 +255,13 @@ def _cut(
     return plain[:start], list(tokens[start + 1 : end]), entries
 
 
-def _script(script: tuple[str, ...]) -> tuple[str, ...]:
+def script(words: tuple[str, ...]) -> tuple[str, ...]:
     """Give the symbols of a subscript."""
-    if script[:1] == ("{",) and script[-1:] == ("}",):
-        script = script[1:-1]
-    elif len(script) != 1:
+    if words[:1] == ("{",) and words[-1:] == ("}",):
+        words = words[1:-1]
+    elif len(words) != 1:
         return ()
-    return tuple(text for text in script if text != ",")
+    return tuple(text for text in words if text != ",")
 
 
 def head_like(tokens: Sequence[Token]) -> bool:
