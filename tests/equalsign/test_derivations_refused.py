@@ -395,6 +395,28 @@ def test_it_is_ordinary_writing(first, second, rest):
     derivation("It", first, equals(second), points=40, **rest)
 
 
+def test_the_best_of_what_is_infinite_heeds_the_condition():
+    derivation(
+        "It",
+        r"z_{\arg\max_{k\ne t}\log[k=t]}",
+        equals(r"\sum_{k\ne t}z_k"),
+        z=reals(2),
+        t=label(2),
+    )
+
+
+def test_a_place_knows_among_how_many_it_is():
+    with pytest.raises(CheckFailed, match="does not hold"):
+        derivation(
+            "It",
+            r"\sum_{k\ne s}1+x",
+            equals("n-2+x"),
+            where=[r"s=\arg\max_{k<n}z_k"],
+            x=real(),
+            **SCORES,
+        )
+
+
 @pytest.mark.parametrize("rate", [1, 2, 3, 4])
 def test_a_rate_at_infinity(rate):
     derivation(

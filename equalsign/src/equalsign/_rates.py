@@ -12,24 +12,21 @@ from equalsign._words import symbol
 
 # Irregular, so that nothing periodic agrees by accident.
 ORDINARY_DISTANCES = (1.0, 0.4391, 0.2119, 0.1087)
-FIRST_DISTANCE = 0.9173
+HALVED_DISTANCES = [0.9173 * 0.5**halving for halving in range(41)]
 SMALLEST_ERROR = 1e-5
-HALVINGS = 40
 _WINDOW = 5
 
 
 def moved(limit: float, distance: float) -> float:
     """Give a parameter its value at this distance from the limit."""
-    if math.isinf(
-        limit
-    ):  # a whole number: the parameter may count something
+    if math.isinf(limit):
+        # a whole number: the parameter may count something
         return math.copysign(math.ceil(1 / distance), limit)
     return limit + distance
 
 
-def distance_at(limit: float, halving: int) -> float:
-    """Give the distance from the limit after so many halvings, as :func:`moved` keeps it."""
-    distance = FIRST_DISTANCE * 0.5**halving
+def kept(limit: float, distance: float) -> float:
+    """Give the distance that :func:`moved` leaves: it rounds at infinity."""
     return 1 / math.ceil(1 / distance) if math.isinf(limit) else distance
 
 

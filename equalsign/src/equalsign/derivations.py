@@ -34,12 +34,12 @@ from equalsign._formula import Formula as PythonFormula
 from equalsign._formula import from_package
 from equalsign._points import Group, Points, draw_points
 from equalsign._rates import (
-    HALVINGS,
+    HALVED_DISTANCES,
     ORDINARY_DISTANCES,
     SMALLEST_ERROR,
     convergence,
-    distance_at,
     goes_to,
+    kept,
     moved,
     order,
     rate_holds,
@@ -410,11 +410,6 @@ class Run:
         numbers = [
             n for n, line in enumerate(self.lines) if line.by is None
         ]
-        parameters = [
-            symbol(line.parameter)
-            for line in self.lines
-            if line.relation == "→"
-        ]
         limits: dict[str, float] = {}
         for line in self.lines:
             if line.relation == "→":
@@ -429,7 +424,7 @@ class Run:
         try:
             reading = read(
                 [self.lines[n].tex for n in numbers],
-                names=[*self.drawn.tex.values(), *parameters],
+                names=[*self.drawn.tex.values(), *limits],
                 where=self.where,
                 ranges=self.ranges,
             )
@@ -441,21 +436,22 @@ class Run:
     def _check_notes(self) -> None:
         r"""Refuse a limit beside a line, such as ``(h\to0)``, that is not the one that runs."""
         for n, formula in self.formulas.items():
+            if not formula.note:
+                continue
             line = self.lines[n]
-            if formula.note and line.relation != "→":
+            if line.relation != "→":
                 raise CheckFailed(
                     f"{self._place(n)} names a limit, and is none: say tends_to"
                 )
             runs = f"({goes_to(line.parameter, line.limit)})"
-            above = runs.replace(
-                *(
-                    (r"\infty", r"+\infty")
-                    if line.limit == math.inf
-                    else (")", "^+)")
-                )
+            side = (
+                runs.replace(r"\infty", r"+\infty")
+                if math.isinf(line.limit)
+                else runs.replace(")", "^+)")
             )
-            written = [texts(tokenize(tex)) for tex in (runs, above)]
-            if formula.note and formula.note not in written:
+            if formula.note not in {
+                texts(tokenize(t)) for t in (runs, side)
+            }:
                 raise CheckFailed(
                     f"{self._place(n)} names {spell(formula.note)}, and {runs} is what runs"
                 )
@@ -776,7 +772,8 @@ class Run:
         for group in self.drawn.groups(tried):
             for errors in self._errors(n, group):
                 distances = [
-                    distance_at(line.limit, k) for k in range(len(errors))
+                    kept(line.limit, distance)
+                    for distance in HALVED_DISTANCES[: len(errors)]
                 ]
                 slope = order(errors, distances, math.isinf(line.rate))
                 if errors[-1] > SMALLEST_ERROR and not (
@@ -809,10 +806,8 @@ class Run:
         """Measure the relative error at smaller and smaller distances, for every point."""
         count = len(group.points)
         rows: list[np.ndarray] = []
-        for halving in range(HALVINGS + 1):
-            at = self._evaluator(
-                group, MULTI, distance_at(self.lines[n].limit, halving)
-            )
+        for distance in HALVED_DISTANCES:
+            at = self._evaluator(group, MULTI, distance)
             near = _flat(self._sides(at, n - 1, count)[-1])
             limit = _flat(self._sides(at, n, count)[0])
             scale = np.maximum(1.0, abs(limit).max(axis=1).astype(float))

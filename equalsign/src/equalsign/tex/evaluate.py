@@ -910,10 +910,14 @@ class Evaluator:
                     rf"say it: ranges=[r'{index}\subseteq\{{1,\dots,n\}}']",
                 )
             return _subsets(among.pop())
+        return _positions(self._run_of(index, node, env))
+
+    def _run_of(self, index: str, node: Big, env: Environment) -> int:
+        """Find how far an index runs without an end of its own."""
         nodes = [node.body]
         if node.condition is not None:
             nodes.append(node.condition)
-        return _positions(self.size(index, nodes, env, node))
+        return self.size(index, nodes, env, node)
 
     def _conditions(self, node: Big) -> list[Node]:
         """Give the written condition, and what is said of the indices."""
@@ -981,11 +985,17 @@ class Evaluator:
             raise WithoutValue(
                 "there is nothing to choose from", node.place
             )
-        table = np.stack(np.broadcast_arrays(*terms), axis=1)
+        table, counts = (
+            np.stack(np.broadcast_arrays(*rows), axis=1)
+            for rows in (terms, counted)
+        )
         best = (np.argmin if least > 0 else np.argmax)(table, axis=1)
-        full = places == list(range(len(places)))
+        infinite = (table == least).all(axis=1)
+        best = np.where(infinite, counts.argmax(axis=1), best)
+        ends = node.first is not None
         return Position(
-            np.array(places)[best], len(places) if full else None
+            np.array(places)[best],
+            None if ends else self._run_of(index, node, env),
         )
 
     def _over(self, node: Big, env: Environment) -> Any:

@@ -402,24 +402,21 @@ class _Reader:
 
     def _check_instances(self) -> None:
         """Refuse to define one value of a function or a family that is defined."""
-        general = {
-            (*p.head.base, "(" if p.head.args else "_"): len(p.head.subs)
-            for p in self.pending
-            if p.head and (p.head.args or p.head.subs)
-        }
+        heads = [p.head for p in self.pending if p.head]
         for pending in self.pending:
             words = texts(pending.left)
-            for base, count in general.items():
-                is_entry = (
-                    base[-1] == "_"
-                    and len(script(words[len(base) :])) == count
-                )
-                is_value = base[-1] == "(" and words[len(base) - 1 :][
-                    :1
-                ] in {("(",), ("'",)}
-                if pending.head == Head(words) and (
-                    (words[: len(base)] == base and is_entry)
-                    or (words[: len(base) - 1] == base[:-1] and is_value)
+            if pending.head != Head(words):
+                continue
+            for head in heads:
+                size = len(head.base)
+                mark, below = words[size : size + 1], words[size + 1 :]
+                if words[:size] == head.base and (
+                    (head.args and mark in {("(",), ("'",)})
+                    or (
+                        head.subs
+                        and mark == ("_",)
+                        and len(script(below)) == len(head.subs)
+                    )
                 ):
                     raise AmbiguousName(
                         f"{spell(words)} has a value already",
