@@ -50,7 +50,8 @@ def test_every_stored_line_is_read_back():
                 assert plain(shown.code) == plain(line["tex"])
             else:
                 assert shown.tex.endswith(line["tex"])
-            assert bool(shown.mark) == bool(line["relation"])
+            by_code = r"(\checkmark)" in blocks[0].partition(r"\\")[0]
+            assert bool(shown.mark) == (bool(line["relation"]) or by_code)
             assert shown.words.endswith(" ".join(line["reason"].split()))
             steps += 1
     assert steps > 400
@@ -119,6 +120,14 @@ def test_marks():
         layout.Line("= x^2", mark="(✓)"),
         layout.Line(r"\ge y", mark="≜"),
         layout.Line("=", "losslib.f_g(x, y)", "✓", "5% of a_b, $a_b$"),
+    ]
+
+
+def test_a_first_line_by_code_has_its_mark():
+    block = "\\begin{aligned}\n& x && (\\checkmark) \\\\\n& = y && \\checkmark\n\\end{aligned}"
+    assert layout.lines(block) == [
+        layout.Line("x", mark="(✓)"),
+        layout.Line("= y", mark="✓"),
     ]
 
 

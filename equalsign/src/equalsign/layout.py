@@ -110,7 +110,7 @@ def lines(tex: str) -> list[Line]:
         if number == 0:
             if _PRESUMED.fullmatch(row):
                 return []
-            found.append({"tex": row})
+            found.append({"tex": row, "mark": _MARKS.get(mark, "")})
         elif row == _GRADIENT:
             found[-1] |= {"mark": "✓", "words": "autograd ✓ differences"}
         elif reason := _REASON.fullmatch(row):
