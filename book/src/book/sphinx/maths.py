@@ -276,9 +276,6 @@ def _line(translator, node, line: layout.Line, eqno: str) -> str:
             r"(?<=[(_])(?=\w)", "<wbr>", translator.encode(line.code)
         )
         formula += f" <code>{code}</code>"
-    if not line.words and eqno and line.mark:  # a first line by code
-        formula += f" {line.mark}"
-        return f'<div class="line"><span class="formula">{formula}</span>{eqno}</div>'
     pieces = [
         _set(translator, node, piece, display=False)
         if index % 2
@@ -288,7 +285,7 @@ def _line(translator, node, line: layout.Line, eqno: str) -> str:
     reason = f'<span class="reason">{line.mark} {"".join(pieces)}</span>'
     return (
         f'<div class="line"><span class="formula">{formula}</span>'
-        f"{reason if line.mark else eqno}</div>"
+        f"{reason if line.mark else ''}{eqno}</div>"
     )
 
 
