@@ -720,6 +720,17 @@ def test_slider_stands_still_on_paper_and_without_scripts(
         assert opened.locator("figure.moves img:visible").count()
 
 
+def test_every_check_with_a_label_shows_its_number():
+    numbered = 0
+    for page in CHAPTERS:
+        html = (HTML / page).read_text(encoding="utf-8")
+        for block in html.split('<div class="math notranslate')[1:]:
+            if block.startswith(' lines" id="equation-'):
+                numbered += 1
+                assert 'class="eqno"' in block, f"{page}: {block[:80]}"
+    assert numbered > 300
+
+
 TALL = """() => {
   document.head.insertAdjacentHTML("beforeend", "<style>section { content-visibility: visible !important }</style>");
   return document.documentElement.scrollHeight; }"""
