@@ -282,11 +282,10 @@ def _line(translator, node, line: layout.Line, eqno: str) -> str:
         else translator.encode(piece)
         for index, piece in enumerate(line.words.split("$"))
     ]
-    reason = f'<span class="reason">{line.mark} {"".join(pieces)}</span>'
-    return (
-        f'<div class="line"><span class="formula">{formula}</span>'
-        f"{reason if line.mark else ''}{eqno}</div>"
-    )
+    beside = eqno
+    if line.mark:
+        beside = f'<span class="reason">{line.mark} {"".join(pieces)}{eqno}</span>'
+    return f'<div class="line"><span class="formula">{formula}</span>{beside}</div>'
 
 
 def name_equations(app, env):
