@@ -12,9 +12,11 @@ import sysconfig
 import tomllib
 import venv
 import zipfile
+from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 import book
 import equalsign
@@ -24,6 +26,7 @@ from book.refresh import KERNELSPEC
 
 # Folders from which people run Python; in the first two lie folders of the packages' names.
 FOLDERS = (".", "equalsign", "book", "chapters", "tests", "tests/losslib")
+REQUIREMENTS = ROOT / "requirements.txt"
 
 
 def run(*command: object, **options: object) -> subprocess.CompletedProcess:
@@ -267,6 +270,15 @@ def test_the_map_names_what_is_there():
         if len(path.relative_to(ROOT).parts) > 1
     }
     assert folders <= {path.split("/")[0] for path in named}
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"(?m)^([\w.-]+)==", REQUIREMENTS.read_text("utf-8"))
+)
+def test_what_is_pinned_runs_on_the_first_python_3_11(name):
+    """Which is older than the last by years, and what a distribution may ship."""
+    takes = metadata(name)["Requires-Python"] or ""
+    assert SpecifierSet(takes).contains("3.11.0"), takes
 
 
 @pytest.mark.parametrize(
