@@ -100,8 +100,8 @@ def plot(*, alt: str, caption: str, **panel: Any) -> None:
     panels(Panel(**panel), alt=alt, caption=caption)
 
 
-def panels(*parts: Panel, alt: str, caption: str, columns: int = 2) -> None:
-    """Display several pictures as one figure, at most `columns` in a row.
+def panels(*parts: Panel, alt: str, caption: str) -> None:
+    """Display several pictures as one figure, one under the other: on a phone too, type is legible.
 
     Parameters
     ----------
@@ -109,18 +109,12 @@ def panels(*parts: Panel, alt: str, caption: str, columns: int = 2) -> None:
         The pictures, in the order of reading.
     alt, caption : str
         As in :func:`plot`.
-    columns : int
-        How many stand side by side.
     """
-    across = min(columns, len(parts))
-    down = -(-len(parts) // across)
-    size = (6.4, 3.6) if across == 1 else (4.1 * across, 3.3)
+    height = 3.6 if len(parts) == 1 else 3.0 * len(parts)
     figure, grid = plt.subplots(
-        down, across, squeeze=False, figsize=(size[0], size[1] * down)
+        len(parts), squeeze=False, figsize=(6.4, height)
     )
-    for axes in grid.flat[len(parts) :]:
-        axes.remove()
-    drawn = list(zip(grid.flat, parts, strict=False))
+    drawn = list(zip(grid.flat, parts, strict=True))
     ends = [_draw(axes, part) for axes, part in drawn]
     figure.draw_without_rendering()
     for (axes, _), labels in zip(drawn, ends, strict=True):
