@@ -278,7 +278,7 @@ REFUSED: list[tuple[str, type[TexError], str, dict[str, Any]]] = [
     (r"y+\sum_T(1,2)", ShapeMismatch, r"(1,2)", {}),
     (r"y+\sum_{\notin T}(1,2)", ShapeMismatch, r"(1,2)", {}),
     (r"y+\frac{\partial}{\partial z}x", ShapeMismatch, r"z}x", {}),
-    (r"y+\nabla_Ax", ShapeMismatch, r"\nabla_Ax", {}),
+    (r"y+\nabla_A(Ax)", ShapeMismatch, r"\nabla_A(Ax)", {}),
     (r"y+\int_0^zu\,du", ShapeMismatch, r"zu\,du", {}),
     (r"y+\int_z^1u\,du", ShapeMismatch, r"z^1u\,du", {}),
     (r"y+\mathbb E_{k\sim p}[z]", ShapeMismatch, r"z]", {}),

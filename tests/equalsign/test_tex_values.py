@@ -240,7 +240,7 @@ MORE: list[tuple[str, Any, dict[str, Any]]] = [
     (r"\mathbb E_{k\sim p}[z_k\mid k>1,k\ne t]", 4, {}),
     # derivatives
     (r"\frac d{dx}y", 0, {}),
-    (r"\nabla_zx", [0, 0, 0], {}),
+    (r"\nabla_z(x+0z_t)", [0, 0, 0], {}),
     (r"\frac{\partial^3}{\partial x^2\partial y}(x^2y^3)", 96, {}),
     (r"\frac{\partial^2}{\partial x^2}(x^2y^3)", 128, {}),
     (r"\frac d{dx}[x^2]", 6, {}),

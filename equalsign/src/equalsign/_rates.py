@@ -33,7 +33,9 @@ def kept(limit: float, distance: float) -> float:
 def goes_to(parameter: str, limit: float) -> str:
     """Say in TeX what a parameter goes to."""
     goal = (
-        "-" * (limit < 0) + r"\infty" if math.isinf(limit) else f"{limit:g}"
+        "-" * (limit < 0) + r"\infty"
+        if math.isinf(limit)
+        else f"{limit:.12g}"
     )
     return rf"{symbol(parameter)}\to{goal}"
 
@@ -50,7 +52,7 @@ def convergence(parameter: str, limit: float, rate: float) -> str:
     elif limit == 0:
         size = f"{name}{power}"
     else:
-        base = f"{name}{-limit:+g}"
+        base = f"{name}{-limit:+.12g}"
         size = f"({base}){power}" if power else base
     return rf"as ${goes}$, with an error $O({size})$"
 

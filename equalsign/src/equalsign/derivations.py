@@ -22,6 +22,7 @@ import ast
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from types import CodeType
@@ -62,6 +63,7 @@ from equalsign.samplers import Sampler
 from equalsign.tex.arithmetic import DOUBLE, MULTI, Field
 from equalsign.tex.errors import TexError
 from equalsign.tex.evaluate import Evaluator, free_names
+from equalsign.tex.parser import PREFIX
 from equalsign.tex.reading import Formula, Reading, book, read
 from equalsign.tex.scope import name_tokens, spell, texts
 from equalsign.tex.tokens import tokenize
@@ -385,6 +387,7 @@ class Run:
         self.lines, self.drawn = list(lines), drawn
         self.where, self.ranges = list(where), list(ranges)
         self.nearest: dict[int, _Nearest] = {}
+        self.met = SMALLEST_ERROR  # by all limits
         self._check_order()
         self.formulas: dict[int, Formula] = {}
         self.reading = self._read()
@@ -445,7 +448,7 @@ class Run:
                 )
             runs = f"({goes_to(line.parameter, line.limit)})"
             side = (
-                runs.replace(r"\infty", r"+\infty")
+                runs.replace(r"\to\infty", r"\to+\infty")
                 if math.isinf(line.limit)
                 else runs.replace(")", "^+)")
             )
@@ -460,6 +463,11 @@ class Run:
         """Refuse lines that say the same, and definitions that leave nothing to check."""
         seen: dict[Any, int] = {}
         for n, formula in self.formulas.items():
+            for part in (formula, *formula.beside):
+                if len({*part.sides}) < len(part.sides):
+                    raise CheckFailed(
+                        f"{self._place(n)} has the same formula on two sides"
+                    )
             for side in formula.sides:
                 earlier = seen.setdefault(side, n)
                 if earlier != n:
@@ -569,15 +577,26 @@ class Run:
         return [(point, False) for point in some]
 
     def _evaluator(
-        self, group: Group, field_: Field, distance: float | None = None
+        self,
+        group: Group,
+        field_: Field,
+        moving: str = "",
+        distance: float = 0.0,
     ) -> Evaluator:
-        """Give an evaluator at the points of a group, with parameters away from their limits."""
+        """Give an evaluator at the points of a group, with parameters away from their limits.
+
+        The one that is `moving` stands at `distance`, any other at a distance of the point's own.
+        """
         values = self.drawn.values(group.points, field_)
         for line in self.lines:
             if line.relation == "→":
+                near = line.parameter == moving
                 values[symbol(line.parameter)] = field_.array(
                     [
-                        moved(line.limit, distance or _ordinary(number))
+                        moved(
+                            line.limit,
+                            distance if near else _ordinary(number),
+                        )
                         for number in group.number
                     ]
                 )
@@ -623,6 +642,10 @@ class Run:
 
     def _check_double(self, group: Group) -> None:
         at = self._evaluator(group, DOUBLE)
+        for name, entry in self.reading.perhaps.items():
+            with suppress(TexError):
+                at.value(entry, {})
+                raise CheckFailed(f"{name} has a value already")
         doubtful: dict[int, None] = {}
         before: np.ndarray | None = None
         count = len(group.points)
@@ -739,8 +762,9 @@ class Run:
         left, right = (
             all_digits(np.asarray(x[index], dtype=float)) for x in (a, b)
         )
+        written = {k: self.drawn.written(k, v) for k, v in point.items()}
         raise CheckFailed(
-            f"{self._place(n)} does not hold{at_point(point)}: {left} is not {relation} {right}"
+            f"{self._place(n)} does not hold{at_point(written)}: {left} is not {relation} {right}"
         )
 
     def values(self) -> list[tuple[Point, np.ndarray]]:
@@ -776,14 +800,16 @@ class Run:
                     for distance in HALVED_DISTANCES[: len(errors)]
                 ]
                 slope = order(errors, distances, math.isinf(line.rate))
-                if errors[-1] > SMALLEST_ERROR and not (
-                    slope is not None and slope > line.rate / 2
+                falls = slope is not None and slope > line.rate / 2
+                if math.isnan(errors[-1]) or (
+                    errors[-1] > SMALLEST_ERROR and not falls
                 ):
                     raise CheckFailed(
                         f"{self._place(n)} is not the limit in {line.parameter}: after "
                         f"{len(errors) - 1} halvings of the distance the relative error is "
                         f"{errors[-1]:.3g}"
                     )
+                self.met = max(self.met, errors[-1])
                 if slope is not None:
                     orders.append(slope)
         if len(orders) < max(1, len(tried) // 4):
@@ -807,9 +833,18 @@ class Run:
         count = len(group.points)
         rows: list[np.ndarray] = []
         for distance in HALVED_DISTANCES:
-            at = self._evaluator(group, MULTI, distance)
-            near = _flat(self._sides(at, n - 1, count)[-1])
-            limit = _flat(self._sides(at, n, count)[0])
+            at = self._evaluator(
+                group, MULTI, self.lines[n].parameter, distance
+            )
+            near, limit = map(
+                _flat,
+                self._same_shape(
+                    self._sides(at, n - 1, count)[-1],
+                    self._sides(at, n, count)[0],
+                    n - 1,
+                    n,
+                ),
+            )
             scale = np.maximum(1.0, abs(limit).max(axis=1).astype(float))
             rows.append(abs(near - limit).max(axis=1).astype(float) / scale)
             if len(rows) > 1 and (
@@ -905,6 +940,10 @@ class Run:
             fine = "at all of them" if few else "at ten points"
             which = " those from TeX" if self.code else ""
             foot += f" Equal sides agree to 1e-9, and {fine}{which} to 25 digits."
+        limits = sum(line.relation == "→" for line in self.lines)
+        if limits:
+            are = "The limit is" if limits == 1 else "Limits are"
+            foot += f" {are} met to {self.met:.0e}."
         for n, nearest in self.nearest.items():
             if nearest.point:
                 place = ", ".join(
@@ -914,7 +953,7 @@ class Run:
                 how = (
                     f"comes nearest, to {nearest.gap:.1e},"
                     if nearest.gap
-                    else "is attained"
+                    else "is attained to 1e-9"
                 )
                 foot += f" Line {n + 1} {how} at {place}."
         shadowed = self._shadowed()
@@ -935,7 +974,8 @@ class Run:
         return [
             "".join(base)
             for base in own
-            if below.declares(base) or base in {("e",), (r"\pi",)}
+            if below.declares(base)
+            or (len(base) == 1 and base[0] in {"e", r"\pi", *PREFIX})
         ]
 
 

@@ -25,8 +25,10 @@ from equalsign._words import (
     said,
     unmarked,
 )
-from equalsign.derivations import Run, Step
+from equalsign.derivations import FINE_POINTS, Run, Step
 from equalsign.samplers import Sampler
+from equalsign.tex.reading import Formula as TexFormula
+from equalsign.tex.tree import Derivative
 
 
 def gradient(
@@ -92,7 +94,10 @@ def gradient(
             raise CheckFailed(
                 f"the loss does not take {wrt}, the argument to derive by"
             )
+        formula = run.formulas[0]
+        axes = _axes(formula)
         for point, expected in run.values():
+            expected = expected.transpose(axes) if axes else expected
             _check_gradient(value, expected, wrt, point)
     record = keep_record(
         "gradient",
@@ -108,7 +113,10 @@ def gradient(
         },
     )
     foot = f"✓ equal to autograd and to central differences {drawn.words()}"
-    foot += "; both sides to 25 digits at ten." if where else "."
+    few = len(drawn.random) < FINE_POINTS
+    fine = "at all of them" if few else "at ten"
+    both = f"; both sides to 25 digits {fine}" if formula.sides[1:] else ""
+    foot += f"{both}."
     beside = [*where, *ranges]
     marks = r"& \quad{\small \checkmark\ \text{autograd}\quad\checkmark\ \text{differences}}"
     parts = [
@@ -128,6 +136,20 @@ def gradient(
         parts.append(words)
         text.append(unmarked(words))
     display_check("\n\n".join(parts) + "\n", "\n".join(text), record)
+
+
+def _axes(formula: TexFormula) -> list[int]:
+    r"""Give the place of each axis in the order of \partial W_{ji}; nothing if none is said."""
+    first, free = formula.sides[0], formula.free
+    if not isinstance(first, Derivative) or len(first.variables) > 1:
+        return []
+    order = [
+        getattr(sub, "name", "")
+        for sub in getattr(first.variables[0], "subs", ())
+    ]
+    return (
+        [free.index(n) for n in order] if sorted(order) == [*free] else []
+    )
 
 
 @np.errstate(all="ignore")

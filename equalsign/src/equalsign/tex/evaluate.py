@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -137,18 +137,17 @@ class Evaluator:
         scope: Scope,
         values: Mapping[str, Any],
         field: Field = DOUBLE,
-        levels: list[int] | None = None,
+        shared: Evaluator | None = None,
     ) -> None:
         self.scope, self.values, self.field = scope, dict(values), field
         self.cache: dict[Any, Any] = {}
         self._numbers: dict[str, np.ndarray] = {}
         self._free: dict[int, frozenset[str]] = {}
-        self._levels = [] if levels is None else levels
+        self._levels: list[int] = shared._levels if shared else []
+        self._counted: list[np.ndarray] = shared._counted if shared else []
         self._busy: list[str] = []
         self._below = (
-            Evaluator(scope.below, {}, field, self._levels)
-            if scope.below
-            else None
+            Evaluator(scope.below, {}, field, self) if scope.below else None
         )
 
     # --- Values of every kind -------------------------------------------------
@@ -231,7 +230,7 @@ class Evaluator:
                 if definition.head.subs
                 else self.value(definition.body, outside)
             )
-        if not outside:
+        if not outside and not self._counted:
             self.cache[name] = value
         return value
 
@@ -269,6 +268,10 @@ class Evaluator:
         """Take the entry at a position, which may differ from point to point."""
         if at.ndim != 1:
             raise ShapeMismatch("an index is one number", node.place)
+        nowhere = (at < 0) | (at >= base.shape[1])
+        if nowhere.any() and self._counted and base.shape[1]:
+            nowhere = nowhere & ~reduce(np.logical_and, self._counted)
+            at = np.where(nowhere, 0, at)
         _check_index(at, base.shape[1], node)
         if len(at) == 1:
             where = int(at[0])
@@ -279,6 +282,18 @@ class Evaluator:
             return x[points if len(x) > 1 else 0, at]
 
         return ar.linear(take, base)
+
+    @contextmanager
+    def _counting(self, mask: np.ndarray | None) -> Iterator[None]:
+        """Let only these points count meanwhile: at another, an index may lead nowhere."""
+        if mask is None:
+            yield
+            return
+        self._counted.append(mask)
+        try:
+            yield
+        finally:
+            self._counted.pop()
 
     # --- Functions of the book ------------------------------------------------
 
@@ -313,7 +328,7 @@ class Evaluator:
             zip((*head.subs, *head.args), (*subs, *args), strict=True)
         )
         value = self._inside(node, definition, inside)
-        if key:
+        if key and not self._counted:
             self.cache[key] = value
         return value
 
@@ -549,16 +564,23 @@ class Evaluator:
         undefined = (plain != plain).astype(bool)
         if not undefined.any():
             return result
+        values = [ar.plain(self._flat(f, env)) for f in node.factors]
+        if sum(ar.rank(value) > 0 for value in values) > 1:
+            return result
         zero = np.zeros(plain.shape, dtype=bool)
-        for factor in node.factors:
+        for factor, value in zip(node.factors, values, strict=True):
             if not _has_log(factor):
-                value = ar.plain(self.number(factor, env))
-                if ar.rank(value) in {0, ar.rank(plain)}:
-                    zero |= (
-                        _widen(value, ar.rank(plain) - ar.rank(value)) == 0
-                    )
+                zero |= _widen(value, ar.rank(plain) - ar.rank(value)) == 0
         nothing = self._constant_like(plain, 0)
         return ar.where(undefined & zero, nothing, result)
+
+    def _flat(self, node: Node, env: Environment) -> Any:
+        value = self.value(node, env)
+        return (
+            value.array
+            if isinstance(value, Row)
+            else self._plain_number(value, node)
+        )
 
     def _times(self, a: Any, b: Any, node: Node) -> Any:
         """Multiply numbers, rows, columns and matrices."""
@@ -694,19 +716,17 @@ class Evaluator:
         return self.field.flags(self.condition(node.condition, env))
 
     def _cases(self, node: Cases, env: Environment) -> Any:
-        result = None
+        left = np.ones(1, dtype=bool)
+        result: Any = self.field.number("nan")
         for value, condition in zip(
-            reversed(node.values), reversed(node.conditions), strict=True
+            node.values, node.conditions, strict=True
         ):
-            new = self.scalar(value, env)
-            if condition is None:
-                result = new
-                continue
-            mask = self.condition(condition, env)
-            if result is None:
-                result = self._constant_like(
-                    ar.plain(new), 0
-                ) * self.field.number("nan")
+            mask = left
+            if condition is not None:
+                mask = left & self.condition(condition, env)
+            left = left & ~mask
+            with self._counting(mask):
+                new = self.scalar(value, env)
             result = ar.where(mask, new, result)
         return result
 
@@ -812,6 +832,13 @@ class Evaluator:
         if isinstance(node, Collection):
             if not node.through:
                 return set()
+            first = _whole(self.scalar(node.entries[0], env), node)
+            if first.min() < 1:
+                raise AmbiguousRange(
+                    f"this index runs from 1, and the set begins at {first.min()}",
+                    node.place,
+                    r"write both ends at the sign: \sum_{k=0}^n",
+                )
             last = _whole(self.scalar(node.entries[-1], env), node)
             if last.min() != last.max():
                 raise AmbiguousRange(
@@ -843,9 +870,10 @@ class Evaluator:
         join = _JOIN[node.kind]
         result = None
         for mask, inside in self._runs(node, env):
-            term = self._plain_number(
-                self.value(node.body, inside), node.body
-            )
+            with self._counting(mask):
+                term = self._plain_number(
+                    self.value(node.body, inside), node.body
+                )
             if mask is not None:
                 empty = self._empty(node.kind, term)
                 term = ar.where(_widen(mask, ar.rank(term)), term, empty)
@@ -917,7 +945,32 @@ class Evaluator:
         nodes = [node.body]
         if node.condition is not None:
             nodes.append(node.condition)
-        return self.size(index, nodes, env, node)
+        size = self.size(index, nodes, env, node)
+        for condition in self._conditions(node):
+            self._check_members(index, size, condition, env)
+        return size
+
+    def _check_members(
+        self, index: str, size: int, condition: Node, env: Environment
+    ) -> None:
+        """Refuse a written member of the index's set that it does not reach."""
+        if isinstance(condition, And):
+            for part in condition.conditions:
+                self._check_members(index, size, part, env)
+        elif (
+            isinstance(condition, Relation)
+            and condition.relation == r"\in"
+            and condition.left == Name(index)
+            and isinstance(condition.right, Collection)
+        ):
+            entries = condition.right.entries
+            with suppress(UnknownName):
+                members = [_whole(self.scalar(e, env), e) for e in entries]
+                if condition.right.through:
+                    some = members[0] <= members[-1]
+                    members = [np.where(some, m, 1) for m in members]
+                for member, entry in zip(members, entries, strict=True):
+                    _check_index(member - 1, size, entry)
 
     def _conditions(self, node: Big) -> list[Node]:
         """Give the written condition, and what is said of the indices."""
@@ -951,18 +1004,23 @@ class Evaluator:
         assert node.first is not None
         if node.kind != "sum":
             raise NotInGrammar("this has no end", node.place)
-        first = int(_whole(self.scalar(node.first, env), node.first).max())
+        first = _whole(self.scalar(node.first, env), node.first)
         tiny = self.field.number(10) ** -self.field.digits
         result = self.field.number(0)
         small = 0
-        for n in range(first, first + _MOST_TERMS):
+        for n in range(int(first.min()), int(first.max()) + _MOST_TERMS):
             position = Position(np.array([n - 1]))
-            term = self.scalar(node.body, {**env, index: position})
+            with self._counting(first <= n):
+                term = self.scalar(node.body, {**env, index: position})
+            term = ar.where(
+                first <= n, term, self._constant_like(ar.plain(term), 0)
+            )
             result = result + term
             size = abs(ar.plain(term))
             small = (
                 small + 1
-                if (size <= tiny * abs(ar.plain(result))).all()
+                if n >= first.max()
+                and (size <= tiny * abs(ar.plain(result))).all()
                 else 0
             )
             if small == 3:
@@ -971,12 +1029,19 @@ class Evaluator:
 
     def _place_of(self, node: Big, env: Environment) -> Position:
         """Give the first place of the largest or smallest."""
-        (index,) = node.indices
+        index, *more = node.indices
+        if more or isinstance(self.scope.ranges.get(index), Apply):
+            raise NotInGrammar("a place is one index", node.place)
         least = -np.inf if node.kind.endswith("largest") else np.inf
         places, counted, terms = [], [], []
         for mask, inside in self._runs(node, env):
-            term = ar.plain(self.scalar(node.body, inside)).astype(float)
+            with self._counting(mask):
+                term = ar.plain(self.scalar(node.body, inside))
             counted.append(np.ones(1, dtype=bool) if mask is None else mask)
+            if (counted[-1] & (term != term)).any():
+                raise WithoutValue(
+                    "what is compared has no value", node.body.place
+                )
             terms.append(np.where(counted[-1], term, least))
             places.append(int(inside[index].at[0]))
         if not reduce(
@@ -990,7 +1055,7 @@ class Evaluator:
             for rows in (terms, counted)
         )
         best = (np.argmin if least > 0 else np.argmax)(table, axis=1)
-        infinite = (table == least).all(axis=1)
+        infinite = (table == least).astype(bool).all(axis=1)
         best = np.where(infinite, counts.argmax(axis=1), best)
         ends = node.first is not None
         return Position(
@@ -1001,6 +1066,8 @@ class Evaluator:
     def _over(self, node: Big, env: Environment) -> Any:
         """Join the entries of a vector that belong to a set."""
         assert node.over is not None
+        if node.kind not in _JOIN:
+            raise NotInGrammar("a place is one index", node.place)
         others = isinstance(node.over, Apply)
         name = (
             node.over.args[0] if isinstance(node.over, Apply) else node.over
@@ -1026,19 +1093,33 @@ class Evaluator:
                 "a chance for each outcome is needed here",
                 node.distribution.place,
             )
+        whole = ar.plain(ar.total(chances, 1)).astype(float)
+        if (abs(whole - 1) > 1e-9).any():
+            raise WithoutValue(
+                f"the chances add up to {whole.flat[np.argmax(abs(whole - 1))]:.6g}, not to 1",
+                node.distribution.place,
+            )
         outcomes = self._outcomes(node.variable, chances.shape[1])
         above: Any = self.field.number(0)
         below: Any = self.field.number(0)
         for n, outcome in enumerate(outcomes):
             inside = {**env, node.variable: outcome}
             chance = self._entry(chances, np.array([n]), node)
+            mask = None
             if node.given is not None:
                 mask = self.condition(node.given, inside)
                 if not mask.any():
                     continue
                 chance = chance * self.field.flags(mask)
                 below = below + chance
-            above = above + chance * self.scalar(node.body, inside)
+            with self._counting(mask):
+                term = chance * self.scalar(node.body, inside)
+            never = ar.plain(chance) == 0
+            undefined = ar.plain(term) != ar.plain(term)
+            nothing = self._constant_like(ar.plain(term), 0)
+            above = above + ar.where(
+                (never & undefined).astype(bool), nothing, term
+            )
         return above if node.given is None else ar.divide(above, below)
 
     def _outcomes(self, variable: str, count: int) -> Iterator[Any]:
@@ -1101,6 +1182,13 @@ class Evaluator:
         return self.field.array(direction)
 
     def _gradient(self, node: Gradient, env: Environment) -> Any:
+        if node.variable not in free_names(node.body, self.scope):
+            raise NotInGrammar(
+                f"the gradient of the next factor, in which {node.variable} does not stand",
+                node.body.place,
+                "put all that is differentiated in brackets",
+            )
+
         def body(inside: Environment) -> Any:
             return self.number(node.body, inside)
 
@@ -1348,6 +1436,8 @@ def _has_log(node: Node) -> bool:
     """Whether a factor is a logarithm, or one with a sign."""
     if isinstance(node, Negative):
         return _has_log(node.term)
+    if isinstance(node, Divide):  # by the logarithm of the base
+        return _has_log(node.above)
     return _is_log(node)
 
 

@@ -518,11 +518,13 @@ class Parser:
                 f"write {name}(…)",
             )
         tokens = self._bracketed()
+        bars = any(r"\|" in head.marks for head in heads)
+        at = SEPARATORS if bars else SEPARATORS - {r"\|"}
         args = self._in_one_order(
-            self._call_argument(part, name)
-            for part in split(tokens, SEPARATORS)
+            self._call_argument(part, name, bars=bars)
+            for part in split(tokens, at)
         )
-        between = marks(tokens)
+        between = marks(tokens, at)
         fitting = [head for head in heads if len(head.args) == len(args)]
         if fitting and between not in {head.marks for head in fitting}:
             self._fail(
@@ -555,17 +557,21 @@ class Parser:
             result.append(arg)
         return tuple(result)
 
-    def _call_argument(self, part: Sequence[Token], name: str) -> Node:
-        before = set(self.free)
-        node = self._within(part, self._argument_expression)
-        new = tuple(n for n in self.free if n not in before)
+    def _call_argument(
+        self, part: Sequence[Token], name: str, *, bars: bool
+    ) -> Node:
+        """Read an argument; of a distribution, all entries, if it is written by one of them."""
+        outside, self.free = self.free, {}
+        node = self._within(
+            part, self._before_bars if bars else self.expression
+        )
+        new, self.free = self.free, outside
         if new and name in _ENTRYWISE:
-            for index in new:
-                del self.free[index]
-            return Family(node, new, place=node.place)
+            return Family(node, tuple(new), place=node.place)
+        self.free |= new
         return node
 
-    def _argument_expression(self) -> Node:
+    def _before_bars(self) -> Node:
         with self._bracket("args"):
             return self.expression()
 
@@ -812,6 +818,11 @@ class Parser:
             self._fail(
                 "above and below disagree on how often to differentiate"
             )
+        if rest and self.text == "(":
+            self._fail(
+                "is this where the derivative is taken, or a factor?",
+                r"write y'(…), or \cdot for the product",
+            )
         body = (
             self._within(rest, self.expression) if rest else self._operand()
         )
@@ -1042,6 +1053,11 @@ class Parser:
         with self._binding([variable]):
             body = self._within(inside, self.expression)
         self.position = end + 2
+        if self.text in {"^", "_", "'"}:
+            self._fail(
+                "a power of the differential",
+                "put the integral in brackets",
+            )
         lower, upper = (
             (
                 self._bound(bounds["_"], ("-", r"\infty")),
@@ -1094,6 +1110,11 @@ class Parser:
             if len(parts) != 2 or len(parts[0]) != 1:
                 self._fail("write what is drawn, and from what: k\\sim p")
             variable = parts[0][0].text
+            if (
+                self._is_value(variable)
+                and variable not in self.scope.random
+            ):
+                self._taken(parts[0][0])
             distribution = self._within(parts[1], self.expression)
         elif len(self.scope.random) == 1:
             ((variable, distribution),) = self.scope.random.items()
@@ -1157,6 +1178,8 @@ class Parser:
             parts = split(tokens, {bar})
             if len(parts) == 2 and len(parts[0]) == 1:
                 index = parts[0][0].text
+                if self._is_value(index):
+                    self._taken(parts[0][0])
                 with self._binding([index]):
                     condition = self._within(parts[1], self.conditions)
                 return Such(index, condition, place=place)
@@ -1168,6 +1191,8 @@ class Parser:
             self._fail("the last entry of the set is missing")
         items = [p for p in items if texts(p) != (r"\dots",)]
         counted = [texts(p) for p in items[:-1]]
+        if not all(items):
+            self._fail("an entry of the set is missing")
         if through and counted[1:]:
             start = counted[0][0]
             ones = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -30,7 +30,6 @@ from equalsign.tex.scope import (
     head_like,
     name_tokens,
     read_head,
-    script,
     spell,
     split,
     texts,
@@ -92,11 +91,15 @@ class Formula:
 
 @dataclass
 class Reading:
-    """A derivation that was read: its formulas, and what their names mean."""
+    """A derivation that was read: its formulas, and what their names mean.
+
+    In `perhaps` stand the names that are defined and look like an entry of something.
+    """
 
     formulas: list[Formula]
     scope: Scope
     definitions: list[Definition]
+    perhaps: Mapping[str, Node] = field(default_factory=dict)
 
     def evaluator(
         self, values: Mapping[str, Any], field: Field = DOUBLE
@@ -222,7 +225,12 @@ def read(
     for name in names:
         tokens = name_tokens(name)
         scope.names[tokens] = spell(tokens)
-    return _Reader(scope).read(list(lines), list(where), list(ranges))
+    try:
+        return _Reader(scope).read(list(lines), list(where), list(ranges))
+    except RecursionError:
+        raise NotInGrammar(
+            "this is nested too deeply", Place(lines[0], 0)
+        ) from None
 
 
 @cache
@@ -276,6 +284,7 @@ class _Reader:
         self.definitions: list[Definition] = []
         self.said: set[str] = set()
         self.log_zero: tuple[list[Token], str] | None = None
+        self.perhaps: dict[str, Node] = {}
 
     def read(
         self, lines: list[str], where: list[str], ranges: list[str]
@@ -294,7 +303,12 @@ class _Reader:
         self.said = {t.text for tex in ranges for t in tokenize(tex)[:1]}
         for clause, _ in random:
             variable = clause[0].text
+            if (variable,) in self.scope.names:
+                raise AmbiguousName(
+                    f"{variable} has a value already", clause[0].place
+                )
             self.scope.names[variable,] = variable
+            self.scope.random[variable] = Name(variable)  # read below
         self._heads()
         cut = [self._cut(tex) for tex in lines]
         self._heads()
@@ -313,7 +327,7 @@ class _Reader:
             self._formula(line, equal, line.defines)
             for line, equal in zip(cut, sides, strict=True)
         ]
-        return Reading(formulas, self.scope, self.definitions)
+        return Reading(formulas, self.scope, self.definitions, self.perhaps)
 
     # --- Definitions ----------------------------------------------------------
 
@@ -331,10 +345,7 @@ class _Reader:
                 clause[0].place,
                 "write what is defined, =, and what it is",
             )
-        if words in self.scope.names or (
-            {"'", "e", *"0123456789"}.intersection(words)
-            and self._has_value(left, tex)
-        ):
+        if words in self.scope.names:
             raise AmbiguousName(
                 f"{spell(words)} has a value already", left[0].place
             )
@@ -351,6 +362,7 @@ class _Reader:
         """Read the right sides of all definitions."""
         self._heads()
         for pending in self.pending:
+            self._check_new(pending)
             self._body(pending)
 
     def _heads(self) -> None:
@@ -363,7 +375,6 @@ class _Reader:
                     self.scope,
                     self.said,
                 )
-        self._check_instances()
         families: dict[Any, list[_Pending]] = {}
         for pending in self.pending:
             head = pending.head
@@ -400,28 +411,29 @@ class _Reader:
                     self.pending[-1].left[0].place,
                 )
 
-    def _check_instances(self) -> None:
-        """Refuse to define one value of a function or a family that is defined."""
-        heads = [p.head for p in self.pending if p.head]
-        for pending in self.pending:
-            words = texts(pending.left)
-            if pending.head != Head(words):
-                continue
-            for head in heads:
-                size = len(head.base)
-                mark, below = words[size : size + 1], words[size + 1 :]
-                if words[:size] == head.base and (
-                    (head.args and mark in {("(",), ("'",)})
-                    or (
-                        head.subs
-                        and mark == ("_",)
-                        and len(script(below)) == len(head.subs)
-                    )
-                ):
-                    raise AmbiguousName(
-                        f"{spell(words)} has a value already",
-                        pending.left[0].place,
-                    )
+    def _check_new(self, pending: _Pending) -> None:
+        """Refuse to define what the other definitions and the draws give a value."""
+        words, head = texts(pending.left), pending.head
+        assert head is not None
+        others = {
+            name: symbol
+            for name, symbol in self.scope.names.items()
+            if name != words
+        }
+        slope = head.base[-1:] == ("'",) and self.scope.is_function(
+            words[: words.index("'")]
+        )
+        parser = Parser(
+            pending.left, replace(self.scope, names=others), pending.tex
+        )
+        tree = _tried(parser) if head == Head(words) and words[1:] else None
+        if isinstance(tree, Index):
+            self.perhaps[head.name] = tree
+        elif slope or (tree and not parser.free):
+            raise AmbiguousName(
+                f"{spell(words)} has a value already",
+                pending.left[0].place,
+            )
 
     def _body(self, pending: _Pending) -> None:
         head = pending.head
@@ -515,12 +527,7 @@ class _Reader:
 
     def _has_value(self, left: list[Token], tex: str) -> bool:
         """Whether a left side means something already."""
-        probe = Parser(left, self.scope, tex)
-        try:
-            probe.whole(probe.expression)
-        except TexError:
-            return False
-        return True
+        return _tried(Parser(left, self.scope, tex)) is not None
 
     # --- Ranges and random variables ------------------------------------------
 
@@ -614,6 +621,14 @@ class _Reader:
                         node.place,
                         "use another letter for one of them",
                     )
+
+
+def _tried(parser: Parser) -> Node | None:
+    """Read an expression, if it is one."""
+    try:
+        return parser.whole(parser.expression)
+    except TexError:
+        return None
 
 
 def _takes(definition: Definition) -> tuple[int, tuple[int, ...]]:

@@ -176,6 +176,12 @@ class Scope:
                 return name, self
         return self.below.longest(tokens) if self.below else None
 
+    def is_function(self, name: tuple[str, ...]) -> bool:
+        """Whether the name is a function with arguments, here or in the book."""
+        return self.function_below(name) or any(
+            head.args for head in self.functions.get(name, ())
+        )
+
     def function_below(self, name: tuple[str, ...]) -> bool:
         """Whether the name is a function with arguments in the book."""
         return self.below is not None and any(
@@ -225,9 +231,11 @@ def read_head(
     return Head(base, subs, names, entries, marks(args or ()))
 
 
-def marks(tokens: Sequence[Token]) -> tuple[str, ...]:
+def marks(
+    tokens: Sequence[Token], at: Iterable[str] = SEPARATORS
+) -> tuple[str, ...]:
     """Give what stands between arguments."""
-    return texts(tokens[n] for n in _cuts(tokens, SEPARATORS))
+    return texts(tokens[n] for n in _cuts(tokens, at))
 
 
 def _parameter(part: tuple[str, ...]) -> bool:
