@@ -190,6 +190,31 @@ def test_a_true_gradient_passes(shown):
     assert plain.endswith("The target is pulled up by 1-p_t.")
 
 
+@pytest.mark.parametrize("tex", ["W_{ij}}=d_ix_j", "W_{ji}}=d_jx_i"])
+def test_the_axes_are_those_below_the_derivative(tex, shown):
+    gradient(
+        "A bilinear form",
+        lambda d, W, x: d @ W @ x,
+        r"\frac{\partial\ell}{\partial " + tex,
+        wrt="W",
+        where=[r"\ell=d^\top Wx"],
+        points=3,
+        n=integer(2, 4),
+        m=integer(5, 6),
+        d=reals("n"),
+        x=reals("m"),
+        W=reals("n", "m"),
+    )
+    assert "; both sides to 25 digits at all of them." in shown[0][1]
+
+
+def test_a_gradient_of_one_side_says_nothing_of_two(shown):
+    gradient(
+        "A square", lambda q: q * q, "2w", where=["w=q"], wrt="q", q=real()
+    )
+    assert "both sides" not in shown[0][1]
+
+
 @pytest.mark.parametrize(
     ("tex", "words"),
     [

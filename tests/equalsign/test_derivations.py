@@ -451,7 +451,10 @@ def test_an_inequality_that_is_attained(capsys):
     derivation(
         "A square", "x^2", at_least("0"), x=real(), edge=[{"x": 0.0}]
     )
-    assert "Line 2 is attained to 1e-9 at x = 0.0000." in capsys.readouterr().out
+    assert (
+        "Line 2 is attained to 1e-9 at x = 0.0000."
+        in capsys.readouterr().out
+    )
 
 
 def test_edges_give_a_part_and_sizes_follow(recwarn):
@@ -556,7 +559,10 @@ def test_each_inequality_says_where_it_comes_nearest(capsys):
         edge=[{"x": 1.0, "y": 1.0}],
     )
     out = " ".join(capsys.readouterr().out.split())
-    assert out.count("Line 2 is attained to 1e-9 at x = 1.0000, y = 1.0000.") == 1
+    assert (
+        out.count("Line 2 is attained to 1e-9 at x = 1.0000, y = 1.0000.")
+        == 1
+    )
     assert "Line 3 comes nearest, to 1.0e+00, at x = " in out
     assert out.index("held at") < out.index("Line 2") < out.index("Line 3")
 

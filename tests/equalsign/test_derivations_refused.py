@@ -27,6 +27,14 @@ from equalsign import (
 
 N = {"n": integer(2, 5)}
 SCORES = N | {"z": reals("n")}
+CHANCES = N | {"p": distribution("n")}
+LABEL = N | {"t": label("n")}
+X = {"x": real()}
+CORNER = {
+    "n": integer(3, 3),
+    "p": distribution("n"),
+    "edge": [{"p": [0.5, 0.5, 0.0]}],
+}
 REFUSED = [
     # what stands behind a comma is a claim if its left side has a value
     (
@@ -285,6 +293,98 @@ REFUSED = [
         {"x": real()},
     ),
     ("too many terms", r"x\sum_{k=1}^{10^9}1", "0x", {"x": real()}),
+    # what has a value is defined no second time
+    *[
+        ("has a value already", first, second, rest | {"where": where})
+        for first, second, where, rest in [
+            ("f'(x)+f(x)", "xx+3x", ["f(x)=x^2", "f'(x)=3x"], X),
+            (r"H(p)+\sum_kp_k", r"1+\log n", [r"H(p)=\log n"], CHANCES),
+            (r"\sigma(x)+x", r"x+\frac12", [r"\sigma(x)=\frac12"], X),
+            ("m_{t+1}+m_t", "7+2t", ["m_k=2k", "m_{t+1}=7"], LABEL),
+            (
+                r"z_t+\sum_kz_k+t",
+                r"\sum_kz_k+t+2+3",
+                ["z_t=5"],
+                LABEL | SCORES,
+            ),
+            (
+                r"\hat y_t+\sum_k\hat y_k+t",
+                "t+6",
+                [r"\hat y=\mathrm{softmax}(z)", r"\hat y_t=5"],
+                LABEL | SCORES,
+            ),
+            (
+                r"\mathbb E[k]+\sum_kp_k",
+                "5+1",
+                [r"k\sim p", r"\mathbb E[k]=5"],
+                CHANCES,
+            ),
+            (r"\mathbb E[t]", r"\sum_kkp_k", [r"t\sim p"], LABEL | CHANCES),
+        ]
+    ],
+    (
+        "has a value already",
+        r"1+\sigma'(x)",
+        r"1+\sigma(x),\quad\sigma'(u)=\sigma(u)",
+        X,
+    ),
+    # sets and series
+    (
+        "the set begins at 0",
+        r"\sum_k2^k+x",
+        "62+x",
+        X | {"ranges": [r"k\in\{0,\dots,5\}"]},
+    ),
+    ("begins at -3", r"x\arg\min_{k\in\{-3,\dots,3\}}k^2", "x", X),
+    (
+        "runs from 1 to 3, and is 4",
+        r"\sum_{k\in\{1,4\}}z_k",
+        "0",
+        {"z": logits(3)},
+    ),
+    (
+        "does not hold",
+        r"\sum_{k=m}^\infty2^{-k}",
+        r"\sum_{k=l}^\infty2^{-k}",
+        {"m": integer(1, 3), "l": integer(2, 3)},
+    ),
+    (
+        "runs from 1 to .*, and is 0",
+        r"\sum_{k=t}^nz_{k-t}",
+        r"\sum_kz_k",
+        LABEL | SCORES,
+    ),
+    # places
+    ("has no value", r"\arg\max_k\log(-p_k)", "1", CHANCES),
+    ("does not hold", r"\arg\max_k(1+10^{-20}z_k)", "1", SCORES),
+    ("one index", r"\arg\max_{j,k}(z_jz_k)", "1", SCORES),
+    ("one index", r"\arg\max_{j\ne k}(z_j-z_k)", "1", SCORES),
+    ("one index", r"\arg\max_Tz", "1", SCORES | {"T": subset("n")}),
+    (
+        "one index",
+        r"x\arg\max_S\sum_{k\in S}k",
+        "x",
+        X | {"ranges": [r"S\subseteq\{1,2,3\}"]},
+    ),
+    # what a sign applies to
+    ("or a factor", r"\frac{dy}{dx}(0)", "3", X | {"where": ["y=3x"]}),
+    ("in which z does not", r"\nabla_z\frac12\|z\|^2", "0z", SCORES),
+    ("power of the diff", r"\int_0^1u\,du^2+x", r"x+\frac14", X),
+    # chances, and letters that run
+    ("k runs here", r"p_k+H(p_k)", r"p_k-p_k\log p_k", CHANCES),
+    ("chances add up to", r"\mathbb E_{k\sim z}[1]", r"\sum_kz_k", SCORES),
+    ("t has a value", r"|\{t:z_t>0\}|", "t", LABEL | SCORES),
+    (
+        "t has a value",
+        r"\mathbb E_{t\sim p}[t]",
+        "t",
+        LABEL | CHANCES,
+    ),
+    # what is written twice, or not at all
+    ("on two sides", "x+x", r"2x,\quad x=x", X),
+    ("on two sides", "x^2=x^2", "xx", X),
+    ("entry of the set", r"[x\in\{,1,\dots,3\}]", "0", X),
+    ("too deeply", "(" * 400 + "x" + ")" * 400, "x", X),
 ]
 
 
@@ -337,6 +437,43 @@ def test_it_is_refused(message, first, second, rest):
             r"\frac d{dx}F",
             "x",
             {"where": [r"F=\int_0^xu\,du"], "x": real()},
+        ),
+        (
+            r"\sum_{k=m}^\infty2^{-k}",
+            "2^{1-m}",
+            {"m": integer(1, 3)},
+        ),
+        # what does not count may lead nowhere
+        (
+            r"\sum_{k=t}^nz_{k-t+1}",
+            r"\sum_{k=1}^{n-t+1}z_k",
+            LABEL | SCORES,
+        ),
+        (
+            r"\begin{cases}z_{t-1}&t>1\\0&\text{otherwise}\end{cases}",
+            r"\sum_k[k=t-1]z_k",
+            LABEL | SCORES,
+        ),
+        (
+            r"\sum_{k\ge t}a-\sum_{k<t}a",
+            "(n-t+1)a-(t-1)a",
+            LABEL
+            | SCORES
+            | {
+                "where": [r"a=\sum_i[i=t]z_i"],
+                "ranges": [r"k\in\{1,\dots,n\}"],
+            },
+        ),
+        # 0 times the logarithm of 0
+        (r"-\sum_kp_k\log_2p_k", r"H(p)/\log2", CORNER),
+        (r"\mathbb E_{k\sim p}[-\log p_k]", "H(p)", CORNER),
+        (r"\sigma(\|z\|)", r"\frac1{1+e^{-\|z\|}}", SCORES),
+        (r"\arg\max_k\sigma(20z_k)", r"\arg\max_kz_k", SCORES),
+        (r"\nabla_z(\frac12\|z\|^2)", "z", SCORES),
+        (
+            r"1+\hat y",
+            r"\hat{y}+1",
+            {"names": {"y": r"\hat{y}"}, "y": real()},
         ),
     ],
 )
@@ -498,3 +635,76 @@ def test_what_agrees_at_even_distances_only(first, steps):
         CheckFailed, match=r"is not the limit|does not hold|at the rate -"
     ):
         derivation("It", first, *steps, x=real())
+
+
+def test_limits_are_taken_one_after_the_other():
+    first = r"\frac h{h+g}+h+g+x"
+    derivation(
+        "It", first, tends_to("g+x", h=0.0), tends_to("x", g=0.0), x=real()
+    )
+    with pytest.raises(CheckFailed, match="is not the limit in h"):
+        derivation(
+            "It",
+            first,
+            tends_to(r"\frac12+g+x", h=0.0),
+            tends_to(r"\frac12+x", g=0.0),
+            x=real(),
+        )
+
+
+@pytest.mark.parametrize(
+    ("message", "first", "second", "rest"),
+    [
+        ("for each j", "z_i+h", "z_j", SCORES),
+        (
+            "has shape",
+            "hz+z",
+            "w",
+            SCORES | {"m": integer(6, 7), "w": reals("m")},
+        ),
+        ("error is nan", r"x+\sqrt{h-10^{-9}}", "x", X),
+    ],
+)
+def test_a_limit_is_no_other_letter_shape_or_nan(
+    message, first, second, rest
+):
+    with pytest.raises(CheckFailed, match=message):
+        derivation("It", first, tends_to(second, h=0.0, rate=0.5), **rest)
+
+
+def test_a_limit_is_written_with_all_its_digits():
+    derivation(
+        "It",
+        "x+h-0.123456789",
+        tends_to(r"x\quad(h\to0.123456789)", h=0.123456789),
+        x=real(),
+    )
+    with pytest.raises(CheckFailed, match="is what runs"):
+        derivation(
+            "It",
+            r"x+\frac1h",
+            tends_to(r"x\quad(h\to-+\infty)", h=-math.inf),
+            x=real(),
+        )
+
+
+def test_how_far_a_limit_is_met_is_said(capsys):
+    derivation("It", "x+h", tends_to("x", h=0.0), x=real())
+    derivation("It", "x+h^{1/4}", tends_to("x", h=0.0, rate=0.25), x=real())
+    said = capsys.readouterr().out
+    assert "The limit is met to 1e-05." in said
+    assert "The limit is met to 9e-04." in said or "1e-03." in said
+
+
+def test_a_failure_counts_labels_from_one():
+    with pytest.raises(CheckFailed, match=r"at t = 2: 0\.5 is not = 1"):
+        derivation("It", r"\frac1t", equals("1"), t=label(2))
+
+
+def test_a_meaning_of_its_own_is_said_of_functions_too(capsys):
+    derivation(
+        "It", r"\Gamma(x)", equals("x+x"), where=[r"\Gamma(u)=2u"], x=real()
+    )
+    assert (
+        r"Here \Gamma has a meaning of its own." in capsys.readouterr().out
+    )

@@ -32,23 +32,28 @@ is below. ``a/b\,c`` is refused.
 
 **Signs.** A sum, a product, a maximum, an expectation's inside, a derivative ``\frac{d}{dx}``
 applies to all up to the next plus or minus of its level. A product sign does not go on after
-``\cdot``: refused. ``\frac{d}{dx}(a)b`` is refused. ``\nabla`` applies to the next factor.
+``\cdot``: refused. ``\frac{d}{dx}(a)b`` is refused. ``\nabla_z`` applies to the next factor, in
+which z must stand. ``\frac{dy}{dx}(2)`` is refused: a value of the slope, or twice it?
 
 **Indices** run from 1 in formulas and from 0 in arrays. What an index runs over is read off the
 arrays, sets and labels that it stands with, which must agree; or it is written (``\sum_{i=1}^N``,
 ``\sum_{k\ne t}``, ``\sum_{i\in T}``, ``\sum_{g_i=-1}``), or said beside the derivation. In a
 condition the names that have no value run. ``\sum_Tx`` adds the entries of x that are in T;
 ``\sum_S`` runs over all subsets if S is said to be one. A name that has a value never runs. An
-index that stands free at the level of a line makes the line a claim for each of its values; the
-next line must be a claim for each of the same, or a number. It does not run as well, as i would in
-``x_i\max_{j\ne i}…``: refused. What is said of an index beside the derivation holds in addition to
-a written condition. A sum over nothing is 0, a product 1, a maximum -∞.
+index without an end of its own runs from 1; a set that begins below, or ends above its arrays, is
+refused. What a condition leaves out may lead nowhere: ``\sum_{j<t}z_{t-j}``. An index that stands
+free at the level of a line makes the line a claim for each of its values; the next line must be a
+claim for each of the same, or a number. It does not run with others as well, as i would in
+``x_i\max_{j\ne i}…``: refused; alone it may, as in ``z_k-\log\sum_ke^{z_k}``. What is said of an
+index beside the derivation holds in addition to a written condition. A sum over nothing is 0, a
+product 1, a maximum -∞. ``\arg\max_k`` is the first place; all that is compared must have a value.
 
 **Definitions.** ``\hat y=\mathrm{softmax}(z)`` names a value, ``f(x)=…`` a function, ``m_k=…`` a
 family, whose name alone is the vector of its entries; ``\mathrm{softmax}(z)_k=…`` gives a function
 by its entries. A subscript or an argument varies if nothing declares it and the right side mentions
 it or its range is said; else the left side is one name, which may be an expectation: ``\mathbb
-E[1/D]=…``. No name is defined twice, nor one that is drawn. Two families of one name (``p_x=…``,
+E[1/D]=…``. No name is defined twice, nor what has a value: a draw, an entry, a value of a function,
+its slope. Two families of one name (``p_x=…``,
 ``p_y=…``) are two names, and their indices are what x and y are where they stand. A line may define
 what it needs after a comma (``,\quad m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``.
 What else a line says that such a name equals (``,\quad p=\sigma(x)=\frac1{1+e^{-x}}``) runs, too,
@@ -71,13 +76,13 @@ added to numbers only.
 a defined name, ŷ, it moves that name and what is defined by it. They are exact (forward
 differentiation), nested to any order.
 
-**Zero.** 0 times the infinite logarithm of 0 is 0. ``(\log0:=A)`` after a line gives the
-logarithm of 0 another value in the whole derivation.
+**Zero.** 0 times the infinite logarithm of 0 is 0, to any base; what has no chance adds nothing.
+``(\log0:=A)`` after a line gives the logarithm of 0 another value in the whole derivation.
 
 **Integrals** are in one dimension, by the double-exponential rule; the step is halved until the
 value stands to 1e-10, or 1e-27 in multiprecision. Series end when three terms in a row no longer
 count. **Expectations** are finite: ``\mathbb E_{k\sim p}[…]``, or over the one variable that is
-said, ``T\sim P``.
+said, ``T\sim P``; the chances must add up to 1.
 
 **Precision.** The number 0.1 is one tenth in multiprecision, and a double that is drawn is
 itself.
