@@ -90,10 +90,17 @@ EVERYWHERE = ["errors", "everywhere", "extremes"]
 SLOW = "compile or jax or graph or finite"
 
 CHECKS = ["checks_of_python", "derivations"]
-TEX = ["tex", "tex_lines", "tex_places", "tex_values", "tex_reading"]
+TEX = [
+    "tex",
+    "tex_lines",
+    "tex_places",
+    "tex_values",
+    "tex_reading",
+    "derivations_refused",
+]
 EQUALSIGN_TESTS = {
     "layout": ["layout"],
-    "_rates": ["rates", "derivations"],
+    "_rates": ["rates", "derivations", "derivations_refused"],
     "accounts": ["accounts", "checks_of_python"],
     "findings": ["findings"],
     "_digest": ["findings"],
@@ -102,7 +109,11 @@ EQUALSIGN_TESTS = {
     "_records": ["records", *CHECKS],
     "_words": ["words", *CHECKS],
     "samplers": ["samplers", *CHECKS],
-    "derivations": ["derivations", "derivations_frozen"],
+    "derivations": [
+        "derivations",
+        "derivations_frozen",
+        "derivations_refused",
+    ],
 }
 # Slow (every formula with one sign changed), in another process, or about the stored chapters.
 EQUALSIGN_SLOW = (
