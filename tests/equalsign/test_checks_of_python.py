@@ -208,6 +208,24 @@ def test_the_axes_are_those_below_the_derivative(tex, shown):
     assert "; both sides to 25 digits at all of them." in shown[0][1]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_transposed_gradient_of_a_square_matrix_is_refused(sign):
+    with fails("the derived gradient is ["):
+        gradient(
+            "A bilinear form",
+            lambda d, W, x: sign * (x @ W @ d),
+            r"d_jx_i=\frac{\partial\ell}{\partial W_{ji}}"
+            if sign > 0
+            else r"-\frac{\partial\ell}{\partial W_{ji}}=-d_jx_i",
+            wrt="W",
+            where=[r"\ell=d^\top Wx"],
+            n=integer(3, 3),
+            d=reals("n"),
+            x=reals("n"),
+            W=reals("n", "n"),
+        )
+
+
 def test_a_gradient_of_one_side_says_nothing_of_two(shown):
     gradient(
         "A square", lambda q: q * q, "2w", where=["w=q"], wrt="q", q=real()

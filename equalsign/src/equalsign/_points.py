@@ -13,6 +13,7 @@ from equalsign._base import SEED, CheckFailed, Point
 from equalsign._words import counted, symbol
 from equalsign.samplers import Sampler
 from equalsign.tex.arithmetic import Field
+from equalsign.tex.errors import TexError
 from equalsign.tex.scope import name_tokens, spell
 
 SAME_SIZES = 15
@@ -157,10 +158,13 @@ def draw_points(
         drawn.append(
             draw({} if new else {size: drawn[-1][size] for size in sizes})
         )
-    tex = {
-        name: spell(name_tokens((names or {}).get(name, symbol(name))))
-        for name in samplers
-    }
+    try:
+        tex = {
+            name: spell(name_tokens((names or {}).get(name, symbol(name))))
+            for name in samplers
+        }
+    except TexError as error:
+        raise CheckFailed(str(error)) from error
     twice = [t for t, count in Counter(tex.values()).items() if count > 1]
     if twice:
         raise CheckFailed(f"{twice[0]} is drawn twice")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Iterable, Sequence
@@ -36,6 +37,16 @@ def symbol(name: str) -> str:
     if len(base) > 1 and tex == base:
         tex = rf"\mathrm{{{base}}}"
     return f"{tex}_{{{below}}}" if below else tex
+
+
+def rounded_up(error: float) -> str:
+    """Give an error to one digit, and not smaller than it is.
+
+    >>> rounded_up(1e-5), rounded_up(1.43e-3)
+    ('1e-05', '2e-03')
+    """
+    power = 10.0 ** math.floor(math.log10(error))
+    return f"{math.ceil(error / power - 1e-9) * power:.0e}"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

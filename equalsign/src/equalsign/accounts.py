@@ -98,8 +98,8 @@ def totals(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
         The ``derivations`` and their ``steps``; their ``lines`` with those that ran ``from_tex``,
         ``by_code``, ``by_definition`` and in the ``library``; ``gradients``; ``published`` numbers;
         ``refuted`` claims; ``findings``, those tried elsewhere (``stressed``), the ``places`` where
-        they held and the settings (``axes``) along which; the ``points`` at which all but numbers
-        was evaluated.
+        they held and the settings (``axes``) along which; the ``points`` at which derivations,
+        gradients and refuted claims were evaluated.
 
     Examples
     --------

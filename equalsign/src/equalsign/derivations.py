@@ -53,6 +53,7 @@ from equalsign._words import (
     code_rows,
     counted,
     escaped,
+    rounded_up,
     said,
     short_value,
     symbol,
@@ -642,10 +643,10 @@ class Run:
 
     def _check_double(self, group: Group) -> None:
         at = self._evaluator(group, DOUBLE)
-        for name, entry in self.reading.perhaps.items():
+        for name, (base, indices) in self.reading.perhaps.items():
             with suppress(TexError):
-                at.value(entry, {})
-                raise CheckFailed(f"{name} has a value already")
+                if np.ndim(at.number(base, {})) == indices + 1:
+                    raise CheckFailed(f"{name} has a value already")
         doubtful: dict[int, None] = {}
         before: np.ndarray | None = None
         count = len(group.points)
@@ -845,8 +846,12 @@ class Run:
                     n,
                 ),
             )
-            scale = np.maximum(1.0, abs(limit).max(axis=1).astype(float))
-            rows.append(abs(near - limit).max(axis=1).astype(float) / scale)
+            # As floats: of objects, the largest may lose a nan.
+            gap, size = (
+                abs(x).astype(float).max(axis=1)
+                for x in (near - limit, limit)
+            )
+            rows.append(gap / np.maximum(1.0, size))
             if len(rows) > 1 and (
                 max(rows[-1].max(), rows[-2].max()) <= SMALLEST_ERROR
             ):
@@ -943,7 +948,7 @@ class Run:
         limits = sum(line.relation == "→" for line in self.lines)
         if limits:
             are = "The limit is" if limits == 1 else "Limits are"
-            foot += f" {are} met to {self.met:.0e}."
+            foot += f" {are} met to {rounded_up(self.met)}."
         for n, nearest in self.nearest.items():
             if nearest.point:
                 place = ", ".join(

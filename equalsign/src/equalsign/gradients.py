@@ -28,7 +28,7 @@ from equalsign._words import (
 from equalsign.derivations import FINE_POINTS, Run, Step
 from equalsign.samplers import Sampler
 from equalsign.tex.reading import Formula as TexFormula
-from equalsign.tex.tree import Derivative
+from equalsign.tex.tree import Derivative, walk
 
 
 def gradient(
@@ -140,16 +140,15 @@ def gradient(
 
 def _axes(formula: TexFormula) -> list[int]:
     r"""Give the place of each axis in the order of \partial W_{ji}; nothing if none is said."""
-    first, free = formula.sides[0], formula.free
-    if not isinstance(first, Derivative) or len(first.variables) > 1:
-        return []
-    order = [
-        getattr(sub, "name", "")
-        for sub in getattr(first.variables[0], "subs", ())
-    ]
-    return (
-        [free.index(n) for n in order] if sorted(order) == [*free] else []
-    )
+    free = formula.free
+    for side in formula.sides:
+        for node in walk(side):
+            if isinstance(node, Derivative):
+                below = getattr(node.variables[0], "subs", ())
+                order = [getattr(sub, "name", "") for sub in below]
+                if sorted(order) == [*free]:
+                    return [free.index(name) for name in order]
+    return []
 
 
 @np.errstate(all="ignore")

@@ -41,7 +41,8 @@ arrays, sets and labels that it stands with, which must agree; or it is written 
 condition the names that have no value run. ``\sum_Tx`` adds the entries of x that are in T;
 ``\sum_S`` runs over all subsets if S is said to be one. A name that has a value never runs. An
 index without an end of its own runs from 1; a set that begins below, or ends above its arrays, is
-refused. What a condition leaves out may lead nowhere: ``\sum_{j<t}z_{t-j}``. An index that stands
+refused. What the condition of a sum or of a case leaves out may lead nowhere in what is added or
+chosen: ``\sum_{j<t}z_{t-j}``. An index that stands
 free at the level of a line makes the line a claim for each of its values; the next line must be a
 claim for each of the same, or a number. It does not run with others as well, as i would in
 ``x_i\max_{j\ne i}…``: refused; alone it may, as in ``z_k-\log\sum_ke^{z_k}``. What is said of an

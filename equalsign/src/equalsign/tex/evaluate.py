@@ -18,6 +18,7 @@ from equalsign.tex.errors import (
     AmbiguousRange,
     NotInGrammar,
     ShapeMismatch,
+    TexError,
     UnknownName,
     WithoutValue,
 )
@@ -222,17 +223,30 @@ class Evaluator:
     ) -> Any:
         """Evaluate a definition without arguments; once, if it takes nothing from outside."""
         outside = self._outside(definition, env)
-        if not outside and name in self.cache:
-            return self.cache[name]
-        with _Busy(self._busy, name, node):
-            value = (
-                self.tensor(definition.body, definition.head.subs, outside)
-                if definition.head.subs
-                else self.value(definition.body, outside)
-            )
-        if not outside and not self._counted:
-            self.cache[name] = value
-        return value
+
+        def evaluate() -> Any:
+            with _Busy(self._busy, name, node):
+                if definition.head.subs:
+                    subs = definition.head.subs
+                    return self.tensor(definition.body, subs, outside)
+                return self.value(definition.body, outside)
+
+        return evaluate() if outside else self._once(name, evaluate)
+
+    def _once(self, key: Any, evaluate: Callable[[], Any]) -> Any:
+        """Evaluate what takes nothing from outside, and keep it if it has a value at all points."""
+        if key in self.cache:
+            return self.cache[key]
+        counted = self._counted[:]
+        self._counted.clear()
+        try:
+            self.cache[key] = evaluate()
+        except TexError:
+            if not counted:
+                raise
+        finally:
+            self._counted.extend(counted)
+        return self.cache[key] if key in self.cache else evaluate()
 
     def _outside(
         self, definition: Definition, env: Environment
@@ -268,10 +282,9 @@ class Evaluator:
         """Take the entry at a position, which may differ from point to point."""
         if at.ndim != 1:
             raise ShapeMismatch("an index is one number", node.place)
-        nowhere = (at < 0) | (at >= base.shape[1])
-        if nowhere.any() and self._counted and base.shape[1]:
-            nowhere = nowhere & ~reduce(np.logical_and, self._counted)
-            at = np.where(nowhere, 0, at)
+        if base.shape[1]:
+            nowhere = (at < 0) | (at >= base.shape[1])
+            at = np.where(nowhere, self._if_counted(at, 0), at)
         _check_index(at, base.shape[1], node)
         if len(at) == 1:
             where = int(at[0])
@@ -286,7 +299,7 @@ class Evaluator:
     @contextmanager
     def _counting(self, mask: np.ndarray | None) -> Iterator[None]:
         """Let only these points count meanwhile: at another, an index may lead nowhere."""
-        if mask is None:
+        if mask is None or mask.all():
             yield
             return
         self._counted.append(mask)
@@ -294,6 +307,12 @@ class Evaluator:
             yield
         finally:
             self._counted.pop()
+
+    def _if_counted(self, array: np.ndarray, other: Any) -> np.ndarray:
+        """Put something else where a point does not count."""
+        if not self._counted:
+            return array
+        return np.where(reduce(np.logical_and, self._counted), array, other)
 
     # --- Functions of the book ------------------------------------------------
 
@@ -322,15 +341,14 @@ class Evaluator:
         head = definition.head
         outside = self._outside(definition, env)
         key = None if outside or args else _key(node.name, subs)
-        if key in self.cache:
-            return self.cache[key]
         inside = outside | dict(
             zip((*head.subs, *head.args), (*subs, *args), strict=True)
         )
-        value = self._inside(node, definition, inside)
-        if key and not self._counted:
-            self.cache[key] = value
-        return value
+
+        def evaluate() -> Any:
+            return self._inside(node, definition, inside)
+
+        return self._once(key, evaluate) if key else evaluate()
 
     def _inside(
         self, node: Call, definition: Definition, inside: Environment
@@ -564,13 +582,14 @@ class Evaluator:
         undefined = (plain != plain).astype(bool)
         if not undefined.any():
             return result
-        values = [ar.plain(self._flat(f, env)) for f in node.factors]
+        values = [self._flat(f, env) for f in node.factors]
         if sum(ar.rank(value) > 0 for value in values) > 1:
             return result
         zero = np.zeros(plain.shape, dtype=bool)
         for factor, value in zip(node.factors, values, strict=True):
             if not _has_log(factor):
-                zero |= _widen(value, ar.rank(plain) - ar.rank(value)) == 0
+                axes = ar.rank(plain) - ar.rank(value)
+                zero |= _widen(_is_nothing(value), axes)
         nothing = self._constant_like(plain, 0)
         return ar.where(undefined & zero, nothing, result)
 
@@ -658,8 +677,11 @@ class Evaluator:
     def condition(self, node: Node, env: Environment) -> np.ndarray:
         """Tell at which points a condition holds."""
         if isinstance(node, And):
-            masks = [self.condition(part, env) for part in node.conditions]
-            return reduce(np.logical_and, masks)
+            mask = np.ones(1, dtype=bool)
+            for part in node.conditions:
+                with self._counting(mask):
+                    mask = mask & self.condition(part, env)
+            return mask
         if not isinstance(node, Relation):
             raise NotInGrammar("this is no condition", node.place)
         left = self.value(node.left, env)
@@ -723,7 +745,8 @@ class Evaluator:
         ):
             mask = left
             if condition is not None:
-                mask = left & self.condition(condition, env)
+                with self._counting(left):
+                    mask = left & self.condition(condition, env)
             left = left & ~mask
             with self._counting(mask):
                 new = self.scalar(value, env)
@@ -757,7 +780,10 @@ class Evaluator:
                 where.place,
                 rf"say it: ranges=[r'{index}\in\{{1,\dots,n\}}']",
             )
-        return sizes.pop()
+        size = sizes.pop()
+        if isinstance(said, Relation):
+            self._check_members(index, size, [said], env)
+        return size
 
     def _sizes(
         self, index: str, node: Node, env: Environment, depth: int
@@ -832,13 +858,6 @@ class Evaluator:
         if isinstance(node, Collection):
             if not node.through:
                 return set()
-            first = _whole(self.scalar(node.entries[0], env), node)
-            if first.min() < 1:
-                raise AmbiguousRange(
-                    f"this index runs from 1, and the set begins at {first.min()}",
-                    node.place,
-                    r"write both ends at the sign: \sum_{k=0}^n",
-                )
             last = _whole(self.scalar(node.entries[-1], env), node)
             if last.min() != last.max():
                 raise AmbiguousRange(
@@ -946,31 +965,47 @@ class Evaluator:
         if node.condition is not None:
             nodes.append(node.condition)
         size = self.size(index, nodes, env, node)
-        for condition in self._conditions(node):
-            self._check_members(index, size, condition, env)
+        self._check_members(index, size, self._conditions(node), env)
         return size
 
     def _check_members(
-        self, index: str, size: int, condition: Node, env: Environment
+        self,
+        index: str,
+        size: int,
+        conditions: Sequence[Node],
+        env: Environment,
     ) -> None:
         """Refuse a written member of the index's set that it does not reach."""
-        if isinstance(condition, And):
-            for part in condition.conditions:
-                self._check_members(index, size, part, env)
-        elif (
-            isinstance(condition, Relation)
-            and condition.relation == r"\in"
-            and condition.left == Name(index)
-            and isinstance(condition.right, Collection)
-        ):
-            entries = condition.right.entries
-            with suppress(UnknownName):
-                members = [_whole(self.scalar(e, env), e) for e in entries]
-                if condition.right.through:
-                    some = members[0] <= members[-1]
-                    members = [np.where(some, m, 1) for m in members]
-                for member, entry in zip(members, entries, strict=True):
-                    _check_index(member - 1, size, entry)
+        parts = [
+            part
+            for condition in conditions
+            for part in (
+                condition.conditions
+                if isinstance(condition, And)
+                else [condition]
+            )
+        ]
+        for part in parts:
+            if (
+                isinstance(part, Relation)
+                and part.relation == r"\in"
+                and part.left == Name(index)
+                and isinstance(part.right, Collection)
+            ):
+                with suppress(UnknownName):
+                    for entry in part.right.entries:
+                        member = _whole(self.scalar(entry, env), entry)
+                        outside = (member < 1) | (member > size)
+                        if outside.any():
+                            at = {**env, index: Position(member - 1)}
+                            masks = [self.condition(c, at) for c in parts]
+                            outside = reduce(np.logical_and, masks, outside)
+                            outside = self._if_counted(outside, other=False)
+                            _check_index(
+                                np.where(outside, member - 1, 0),
+                                size,
+                                entry,
+                            )
 
     def _conditions(self, node: Big) -> list[Node]:
         """Give the written condition, and what is said of the indices."""
@@ -1038,7 +1073,10 @@ class Evaluator:
             with self._counting(mask):
                 term = ar.plain(self.scalar(node.body, inside))
             counted.append(np.ones(1, dtype=bool) if mask is None else mask)
-            if (counted[-1] & (term != term)).any():
+            nothing = self._if_counted(
+                (term != term).astype(bool), other=False
+            )
+            if (counted[-1] & nothing).any():
                 raise WithoutValue(
                     "what is compared has no value", node.body.place
                 )
@@ -1054,7 +1092,15 @@ class Evaluator:
             np.stack(np.broadcast_arrays(*rows), axis=1)
             for rows in (terms, counted)
         )
-        best = (np.argmin if least > 0 else np.argmax)(table, axis=1)
+        score = -table if least > 0 else table
+        top = score.max(axis=1, keepdims=True)
+        # Among equals the first, whatever the last digits say.
+        near = (
+            10.0 ** (5 - self.field.digits) * np.maximum(1, abs(top))
+            if self.field.exact
+            else 0
+        )
+        best = (score >= top - near).astype(bool).argmax(axis=1)
         infinite = (table == least).astype(bool).all(axis=1)
         best = np.where(infinite, counts.argmax(axis=1), best)
         ends = node.first is not None
@@ -1094,6 +1140,7 @@ class Evaluator:
                 node.distribution.place,
             )
         whole = ar.plain(ar.total(chances, 1)).astype(float)
+        whole = self._if_counted(whole, 1.0)
         if (abs(whole - 1) > 1e-9).any():
             raise WithoutValue(
                 f"the chances add up to {whole.flat[np.argmax(abs(whole - 1))]:.6g}, not to 1",
@@ -1114,7 +1161,7 @@ class Evaluator:
                 below = below + chance
             with self._counting(mask):
                 term = chance * self.scalar(node.body, inside)
-            never = ar.plain(chance) == 0
+            never = _is_nothing(chance)
             undefined = ar.plain(term) != ar.plain(term)
             nothing = self._constant_like(ar.plain(term), 0)
             above = above + ar.where(
@@ -1436,9 +1483,19 @@ def _has_log(node: Node) -> bool:
     """Whether a factor is a logarithm, or one with a sign."""
     if isinstance(node, Negative):
         return _has_log(node.term)
-    if isinstance(node, Divide):  # by the logarithm of the base
-        return _has_log(node.above)
+    if isinstance(node, Divide) and isinstance(node.below, Apply):
+        base = node.below.args[:1]
+        constant = _is_log(node.below) and isinstance(base[0], Number)
+        return constant and _has_log(node.above)
     return _is_log(node)
+
+
+def _is_nothing(value: Any) -> np.ndarray:
+    """Tell where a value is 0 and stays it: its slope is 0 as well."""
+    zero = (ar.plain(value) == 0).astype(bool)
+    if isinstance(value, Dual):
+        return np.asarray(zero & _is_nothing(value.slope))
+    return np.asarray(zero)
 
 
 def _is_log(node: Node) -> bool:

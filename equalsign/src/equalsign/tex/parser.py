@@ -797,6 +797,10 @@ class Parser:
             place=place,
         )
 
+    def _is_taken(self, name: str) -> bool:
+        """Whether an index of this name would hide a value; not one of the book."""
+        return name in self.bound or (name,) in self.scope.names
+
     def _is_value(self, name: str) -> bool:
         return name in self.bound or self.scope.declares((name,))
 
@@ -1111,7 +1115,7 @@ class Parser:
                 self._fail("write what is drawn, and from what: k\\sim p")
             variable = parts[0][0].text
             if (
-                self._is_value(variable)
+                self._is_taken(variable)
                 and variable not in self.scope.random
             ):
                 self._taken(parts[0][0])
@@ -1178,7 +1182,7 @@ class Parser:
             parts = split(tokens, {bar})
             if len(parts) == 2 and len(parts[0]) == 1:
                 index = parts[0][0].text
-                if self._is_value(index):
+                if self._is_taken(index):
                     self._taken(parts[0][0])
                 with self._binding([index]):
                     condition = self._within(parts[1], self.conditions)

@@ -30,6 +30,7 @@ from equalsign.tex.scope import (
     head_like,
     name_tokens,
     read_head,
+    script,
     spell,
     split,
     texts,
@@ -93,13 +94,14 @@ class Formula:
 class Reading:
     """A derivation that was read: its formulas, and what their names mean.
 
-    In `perhaps` stand the names that are defined and look like an entry of something.
+    In `perhaps` stand the names that are defined and look like entries: of what, and with how many
+    indices.
     """
 
     formulas: list[Formula]
     scope: Scope
     definitions: list[Definition]
-    perhaps: Mapping[str, Node] = field(default_factory=dict)
+    perhaps: Mapping[str, tuple[Node, int]] = field(default_factory=dict)
 
     def evaluator(
         self, values: Mapping[str, Any], field: Field = DOUBLE
@@ -228,8 +230,9 @@ def read(
     try:
         return _Reader(scope).read(list(lines), list(where), list(ranges))
     except RecursionError:
+        deepest = max([*lines, *where], key=len)
         raise NotInGrammar(
-            "this is nested too deeply", Place(lines[0], 0)
+            "this is nested too deeply", Place(deepest, 0)
         ) from None
 
 
@@ -284,7 +287,7 @@ class _Reader:
         self.definitions: list[Definition] = []
         self.said: set[str] = set()
         self.log_zero: tuple[list[Token], str] | None = None
-        self.perhaps: dict[str, Node] = {}
+        self.perhaps: dict[str, tuple[Node, int]] = {}
 
     def read(
         self, lines: list[str], where: list[str], ranges: list[str]
@@ -420,20 +423,37 @@ class _Reader:
             for name, symbol in self.scope.names.items()
             if name != words
         }
-        slope = head.base[-1:] == ("'",) and self.scope.is_function(
-            words[: words.index("'")]
-        )
+        slope = head.args and head.base[-1:] == ("'",)
         parser = Parser(
             pending.left, replace(self.scope, names=others), pending.tex
         )
         tree = _tried(parser) if head == Head(words) and words[1:] else None
-        if isinstance(tree, Index):
-            self.perhaps[head.name] = tree
-        elif slope or (tree and not parser.free):
+        if head.subs and head.base in self.scope.names:
+            self.perhaps[head.name] = Name(head.name), len(head.subs)
+        elif isinstance(tree, Index):
+            self.perhaps[head.name] = tree.base, len(tree.subs)
+        elif (
+            (slope and self.scope.is_function(words[: words.index("'")]))
+            or (tree and not parser.free)
+            or words in {(name,) for name in self.scope.random}
+            or self._is_member(words)
+        ):
             raise AmbiguousName(
                 f"{spell(words)} has a value already",
                 pending.left[0].place,
             )
+
+    def _is_member(self, words: tuple[str, ...]) -> bool:
+        """Whether a name is that of a family, with as many indices."""
+        for base, heads in self.scope.functions.items():
+            size = len(base)
+            below = script(words[size + 1 :])
+            if words[: size + 1] == (*base, "_") and any(
+                not head.args and len(head.subs) == len(below)
+                for head in heads
+            ):
+                return below != heads[0].subs
+        return False
 
     def _body(self, pending: _Pending) -> None:
         head = pending.head
