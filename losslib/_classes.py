@@ -31,6 +31,7 @@ from losslib._checks import (
     check_between,
     check_class_indices,
     check_class_weight,
+    check_classes,
     check_floating,
     check_ignore_index,
     check_sample_weight,
@@ -183,14 +184,15 @@ def samples_of(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If the shapes do not match, a label or `label_smoothing` is out of range, or
-        `ignore_index` is set for probabilities.
+        If the shapes do not match, there is no class, a label or `label_smoothing` is out of
+        range, or `ignore_index` is set for probabilities.
     """
     weights = given(weight=weight, sample_weight=sample_weight)
     namespace(input=input, target=target, **weights)
     check_floating(input=input, **weights)
     check_vectors(input=input)
     axis, shape = class_axis(input), tuple(input.shape)
+    check_classes(axis, input=input)
     n_classes, one_each = shape[axis], shape[:axis] + shape[axis + 1 :]
     check_class_weight(weight, n_classes)
     check_sample_weight(sample_weight, one_each)

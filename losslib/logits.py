@@ -24,7 +24,12 @@ from losslib._array import (
     relu,
     stop_gradient,
 )
-from losslib._checks import check_axis, check_flag, check_floating
+from losslib._checks import (
+    check_axis,
+    check_classes,
+    check_flag,
+    check_floating,
+)
 
 
 def below_max(input: Array, axis: int) -> tuple[Array, Array]:
@@ -62,7 +67,7 @@ def logsumexp(
     TypeError
         If `input` is not a real floating array, or `keepdims` is not a bool.
     ValueError
-        If `input` has no such axis.
+        If `input` has no such axis, or no class on it.
 
     See Also
     --------
@@ -116,7 +121,7 @@ def log_softmax(input: Array, axis: int = -1) -> Array:
     TypeError
         If `input` is not a real floating array.
     ValueError
-        If `input` has no such axis.
+        If `input` has no such axis, or no class on it.
 
     See Also
     --------
@@ -173,7 +178,7 @@ def softmax(input: Array, axis: int = -1) -> Array:
     TypeError
         If `input` is not a real floating array.
     ValueError
-        If `input` has no such axis.
+        If `input` has no such axis, or no class on it.
 
     See Also
     --------
@@ -356,4 +361,5 @@ def _check_logits(input: Array, axis: int) -> Any:
     xp = namespace(input=input)
     check_floating(input=input)
     check_axis(axis, input=input)
+    check_classes(axis, input=input)
     return xp

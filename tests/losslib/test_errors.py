@@ -393,6 +393,20 @@ def test_options_of_another_type(name) -> None:
             ValueError,
             r"input must have at least one class, got shape \(0,\)",
         ),
+        *(
+            (
+                name,
+                {"input": Z[:, :0], "target": target},
+                ValueError,
+                r"input must have at least one class, got shape \(4, 0\)",
+            )
+            for name, target in (
+                ("cross_entropy", Z[:, :0]),
+                ("focal_loss", Z[:, :0]),
+                ("nll_loss", T),
+                ("brier_score", T),
+            )
+        ),
     ],
 )
 def test_the_rest(backend, name, changes, error, words) -> None:
