@@ -357,14 +357,12 @@ def check_classification(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If the shapes do not match, there is no class, or a target class is neither in 0 … C-1 nor
-        `ignore_index`.
+        If the shapes do not match, or a target class is neither in 0 … C-1 nor `ignore_index`.
     """
     xp = namespace(input=input, target=target)
     check_floating(input=input)
     check_vectors(input=input)
     axis = class_axis(input)
-    check_classes(axis, input=input)
     n_classes = input.shape[axis]
     expected = tuple(input.shape[:axis]) + tuple(input.shape[axis + 1 :])
     samples = (

@@ -85,6 +85,8 @@ class Samples:
         smooth: bool = False,
         axis: int,
     ) -> None:
+        if not n_classes:
+            check_classes(axis, input=like)
         xp, dtype = library(like), lift(like).dtype
         part = None if sample_weight is None else cast(sample_weight, dtype)
         self.like, self.axis = like, axis
@@ -184,15 +186,14 @@ def samples_of(
     TypeError
         If an argument is no array, comes from another library, or has the wrong kind of dtype.
     ValueError
-        If the shapes do not match, there is no class, a label or `label_smoothing` is out of
-        range, or `ignore_index` is set for probabilities.
+        If the shapes do not match, a label or `label_smoothing` is out of range, or
+        `ignore_index` is set for probabilities.
     """
     weights = given(weight=weight, sample_weight=sample_weight)
     namespace(input=input, target=target, **weights)
     check_floating(input=input, **weights)
     check_vectors(input=input)
     axis, shape = class_axis(input), tuple(input.shape)
-    check_classes(axis, input=input)
     n_classes, one_each = shape[axis], shape[:axis] + shape[axis + 1 :]
     check_class_weight(weight, n_classes)
     check_sample_weight(sample_weight, one_each)

@@ -24,12 +24,7 @@ from losslib._array import (
     relu,
     stop_gradient,
 )
-from losslib._checks import (
-    check_axis,
-    check_classes,
-    check_flag,
-    check_floating,
-)
+from losslib._checks import check_axis, check_flag, check_floating
 
 
 def below_max(input: Array, axis: int) -> tuple[Array, Array]:
@@ -67,7 +62,7 @@ def logsumexp(
     TypeError
         If `input` is not a real floating array, or `keepdims` is not a bool.
     ValueError
-        If `input` has no such axis, or no class on it.
+        If `input` has no such axis.
 
     See Also
     --------
@@ -121,7 +116,7 @@ def log_softmax(input: Array, axis: int = -1) -> Array:
     TypeError
         If `input` is not a real floating array.
     ValueError
-        If `input` has no such axis, or no class on it.
+        If `input` has no such axis.
 
     See Also
     --------
@@ -178,7 +173,7 @@ def softmax(input: Array, axis: int = -1) -> Array:
     TypeError
         If `input` is not a real floating array.
     ValueError
-        If `input` has no such axis, or no class on it.
+        If `input` has no such axis.
 
     See Also
     --------
@@ -361,5 +356,4 @@ def _check_logits(input: Array, axis: int) -> Any:
     xp = namespace(input=input)
     check_floating(input=input)
     check_axis(axis, input=input)
-    check_classes(axis, input=input)
     return xp

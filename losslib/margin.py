@@ -23,7 +23,6 @@ from losslib._array import (
     seen,
 )
 from losslib._checks import (
-    check_classes,
     check_floating,
     check_number,
     check_real,
@@ -512,8 +511,11 @@ def _one_sample(input: Array, target: Array) -> tuple[Array, Array]:
         raise ValueError(
             f"input must have shape (C) or (N, C), got {tuple(input.shape)}"
         )
+    if 0 in input.shape[-1:]:
+        raise ValueError(
+            f"input must have at least one class, got shape {tuple(input.shape)}"
+        )
     scores = input if input.ndim else xp.reshape(input, (1,))
-    check_classes(-1, input=scores)
     alone = scores.ndim == target.ndim == 1 == target.shape[0]
     return scores, xp.reshape(target, ()) if alone else target
 

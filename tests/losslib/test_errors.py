@@ -396,16 +396,11 @@ def test_options_of_another_type(name) -> None:
         *(
             (
                 name,
-                {"input": Z[:, :0], "target": target},
+                {"input": Z[:, :0], "target": Z[:, :0]},
                 ValueError,
                 r"input must have at least one class, got shape \(4, 0\)",
             )
-            for name, target in (
-                ("cross_entropy", Z[:, :0]),
-                ("focal_loss", Z[:, :0]),
-                ("nll_loss", T),
-                ("brier_score", T),
-            )
+            for name in ("cross_entropy", "focal_loss")
         ),
     ],
 )
