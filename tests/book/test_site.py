@@ -1039,6 +1039,13 @@ def test_gaps_of_the_library_are_found(tmp_path):
     )
 
 
+def test_an_example_is_left_as_it_is_typed():
+    lines = ['One of "none" and "sum".', '>>> f("none",', '...   "sum")']
+    api.quote(None, "function", "f", None, None, lines)
+    assert lines[0] == 'One of ``"none"`` and ``"sum"``.'
+    assert lines[1:] == ['>>> f("none",', '...   "sum")']
+
+
 def test_a_shown_source_leads_to_the_library(site):
     """In a chapter, the name of a function whose source is shown is a link to its entry."""
     public = {n for names in api.exported().values() for n in names}
