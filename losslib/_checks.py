@@ -134,6 +134,15 @@ def check_vectors(**arrays: Array) -> None:
             )
 
 
+def check_classes(axis: int, **arrays: Array) -> None:
+    """Raise a ValueError that names the first of the arrays that has no class along an axis."""
+    for name, x in arrays.items():
+        if not x.shape[axis]:
+            raise ValueError(
+                f"{name} must have at least one class, got shape {tuple(x.shape)}"
+            )
+
+
 def check_rows(**arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays whose vectors do not fit the first's.
 

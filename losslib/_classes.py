@@ -31,6 +31,7 @@ from losslib._checks import (
     check_between,
     check_class_indices,
     check_class_weight,
+    check_classes,
     check_floating,
     check_ignore_index,
     check_sample_weight,
@@ -84,6 +85,8 @@ class Samples:
         smooth: bool = False,
         axis: int,
     ) -> None:
+        if not n_classes:
+            check_classes(axis, input=like)
         xp, dtype = library(like), lift(like).dtype
         part = None if sample_weight is None else cast(sample_weight, dtype)
         self.like, self.axis = like, axis

@@ -279,12 +279,14 @@ def arcface_loss(
 ) -> Array:
     r"""Additive angular margin loss of ArcFace: an angle is added to that of the target.
 
-    .. math:: \ell = -\log\frac{e^{s\,\phi(\theta_t)}}
-              {e^{s\,\phi(\theta_t)}+\sum_{k\ne t}e^{s\cos\theta_k}}, \qquad
-              \phi(\theta) = \begin{cases} \cos(\theta+m) & \theta\le\pi-m \\
+    .. math:: \begin{aligned}
+              \ell &= -\log\frac{e^{s\,\phi(\theta_t)}}
+              {e^{s\,\phi(\theta_t)}+\sum_{k\ne t}e^{s\cos\theta_k}}, \\
+              \phi(\theta) &= \begin{cases} \cos(\theta+m) & \theta\le\pi-m \\
               \cos\theta-(1-\cos m) & \theta>\pi-m \end{cases}
+              \end{aligned}
 
-    The paper has the first line alone, which rises again past :math:`\pi-m`. The second line here
+    The paper has the first case alone, which rises again past :math:`\pi-m`. The second case here
     goes on falling, without a jump; the one of the authors' first program,
     :math:`\cos\theta-m\sin m`, jumps.
 

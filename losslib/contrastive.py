@@ -150,7 +150,7 @@ def nt_xent_loss(
         Lengths of vectors do not matter. A vector of zeros has cosine 0 with every other, and a
         gradient of 0.
     temperature : float
-        :math:`\tau`, above 0.
+        :math:`\tau`, above 0, by default 0.1.
     reduction : {"none", "mean", "sum"}
         What to return.
 
@@ -211,9 +211,11 @@ def supervised_contrastive_loss(
 ) -> Array:
     r"""Supervised contrastive loss: whoever bears the label of i belongs to i.
 
-    .. math:: \ell_i = -\frac1{|P_i|}\sum_{p\in P_i}
-              \log\frac{e^{s_{ip}/\tau}}{\sum_{k\ne i} e^{s_{ik}/\tau}}, \qquad
-              s_{ik} = \cos(x_i, x_k), \quad P_i = \{p\ne i: y_p=y_i\}
+    .. math:: \begin{aligned}
+              \ell_i &= -\frac1{|P_i|}\sum_{p\in P_i}
+              \log\frac{e^{s_{ip}/\tau}}{\sum_{k\ne i} e^{s_{ik}/\tau}}, \\
+              s_{ik} &= \cos(x_i, x_k), \quad P_i = \{p\ne i: y_p=y_i\}
+              \end{aligned}
 
     The mean over :math:`P_i` stands outside of the logarithm: the form that its authors call
     :math:`L_{\mathrm{out}}`, and recommend.
@@ -227,7 +229,7 @@ def supervised_contrastive_loss(
     target : array, shape (N) or (B, N)
         Labels :math:`y`, any real dtype: equal ones belong together.
     temperature : float
-        :math:`\tau`, above 0.
+        :math:`\tau`, above 0, by default 0.1.
     reduction : {"none", "mean", "sum"}
         What to return. The mean divides by all rows.
 
@@ -301,9 +303,11 @@ def sigmoid_contrastive_loss(
 ) -> Array:
     r"""Sigmoid loss of SigLIP: of each query and each key, whether they belong together.
 
-    .. math:: \ell_i = \sum_{k=1}^N \log\bigl(1+e^{-c_{ik}(s_{ik}/\tau+b)}\bigr), \qquad
-              s_{ik} = \cos(x_i, y_k), \quad c_{ik} = \begin{cases} 1 & i = k \\ -1 & i \ne k
+    .. math:: \begin{aligned}
+              \ell_i &= \sum_{k=1}^N \log\bigl(1+e^{-c_{ik}(s_{ik}/\tau+b)}\bigr), \\
+              s_{ik} &= \cos(x_i, y_k), \quad c_{ik} = \begin{cases} 1 & i = k \\ -1 & i \ne k
               \end{cases}
+              \end{aligned}
 
     Parameters
     ----------
@@ -377,9 +381,11 @@ def circle_loss(
 ) -> Array:
     r"""Circle loss of Sun et al. (2020): what is similar enough already pulls less.
 
-    .. math:: \ell = \log\Bigl(1+\sum_{j\notin T}e^{\gamma\alpha_j(s_j-m)}
-              \sum_{i\in T}e^{-\gamma\alpha_i(s_i-1+m)}\Bigr), \qquad
-              \alpha_j = \max(0, s_j+m), \quad \alpha_i = \max(0, 1+m-s_i)
+    .. math:: \begin{aligned}
+              \ell &= \log\Bigl(1+\sum_{j\notin T}e^{\gamma\alpha_j(s_j-m)}
+              \sum_{i\in T}e^{-\gamma\alpha_i(s_i-1+m)}\Bigr), \\
+              \alpha_j &= \max(0, s_j+m), \quad \alpha_i = \max(0, 1+m-s_i)
+              \end{aligned}
 
     Parameters
     ----------

@@ -47,9 +47,11 @@ def poisson_nll_loss(
 ) -> Array:
     r"""Negative log-likelihood of a count whose rate is predicted.
 
-    .. math:: \ell = e^{x} - y\,x \quad\text{or, from rates,}\quad
-              \ell = x - y\log(x+\varepsilon), \qquad
-              \bigl[+\ y\log y - y + \tfrac12\log2\pi y \ \text{ where } y>1\bigr].
+    .. math:: \begin{aligned}
+              \ell &= e^{x} - y\,x \quad\text{or, from rates,}\quad
+              \ell = x - y\log(x+\varepsilon), \\
+              &\quad\bigl[+\ y\log y - y + \tfrac12\log2\pi y \ \text{ where } y>1\bigr].
+              \end{aligned}
 
     Parameters
     ----------

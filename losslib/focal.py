@@ -59,9 +59,11 @@ def focal_loss(
 ) -> Array:
     r"""Focal loss of softmax with class indices or class probabilities.
 
-    .. math:: \ell = -\sum_c w_c\,y_c\,(1-\hat y_c)^\gamma\log\hat y_c, \qquad
-              \hat y = \mathrm{softmax}(z), \qquad
+    .. math:: \begin{aligned}
+              \ell &= -\sum_c w_c\,y_c\,(1-\hat y_c)^\gamma\log\hat y_c, \\
+              \hat y &= \mathrm{softmax}(z), \qquad
               y \leftarrow (1-\varepsilon)\,y + \varepsilon/C.
+              \end{aligned}
 
     With :math:`\gamma=0` it is `cross_entropy`. The factor is computed from the logits, as
     :math:`e^{\gamma\log(1-\hat y_c)}`: its gradient is finite where :math:`\hat y_c` rounds to 1.
@@ -162,9 +164,11 @@ def sigmoid_focal_loss(
 ) -> Array:
     r"""Focal loss of the sigmoid of logits, a yes or no for each.
 
-    .. math:: \ell = \alpha_t\,(1-p_t)^\gamma\,\mathrm{BCE}, \qquad
-              p_t = yp + (1-y)(1-p), \qquad
-              \alpha_t = y\alpha + (1-y)(1-\alpha), \qquad p = \sigma(z)
+    .. math:: \begin{aligned}
+              \ell &= \alpha_t\,(1-p_t)^\gamma\,\mathrm{BCE}, \qquad p = \sigma(z), \\
+              p_t &= yp + (1-y)(1-p), \\
+              \alpha_t &= y\alpha + (1-y)(1-\alpha)
+              \end{aligned}
 
     The function of torchvision, except that the reduction is "mean" unless another is asked for.
 
@@ -328,8 +332,10 @@ def asymmetric_loss(
 ) -> Array:
     r"""Asymmetric loss of many labels: a power each for positives and negatives, and a blind spot.
 
-    .. math:: \ell = -y\,(1-p)^{\gamma_+}\log p - (1-y)\,p_m^{\gamma_-}\log(1-p_m), \qquad
-              p_m = \max(p-m,\,0), \qquad p = \sigma(z)
+    .. math:: \begin{aligned}
+              \ell &= -y\,(1-p)^{\gamma_+}\log p - (1-y)\,p_m^{\gamma_-}\log(1-p_m), \\
+              p_m &= \max(p-m,\,0), \qquad p = \sigma(z)
+              \end{aligned}
 
     Parameters
     ----------

@@ -167,8 +167,10 @@ def bootstrap_loss(
 ) -> Array:
     r"""Bootstrapping: cross-entropy to a mixture of the label and the model's own prediction.
 
-    .. math:: \ell = -\sum_k\bigl(\beta\,y_k+(1-\beta)\,m_k\bigr)\log\hat y_k, \qquad
-              m=\hat y \;\text{(soft), or one-hot at}\; \arg\max_k z_k \;\text{(hard)}
+    .. math:: \begin{aligned}
+              \ell &= -\sum_k\bigl(\beta\,y_k+(1-\beta)\,m_k\bigr)\log\hat y_k, \\
+              m &= \hat y \;\text{(soft), or one-hot at}\; \arg\max_k z_k \;\text{(hard)}
+              \end{aligned}
 
     The soft form adds :math:`(1-\beta)\,H(\hat y)`, and its gradient goes through :math:`m` too:
     held constant, :math:`m=\hat y` would only scale the gradient of cross-entropy by :math:`\beta`.

@@ -335,10 +335,12 @@ def sinkhorn(
     Returns
     -------
     Transport
-        The arrays `value`, `cost`, `plan` (…, n, m), `f` (…, n), `g` (…, m) and `residual`, by
-        name, in the dtype of `cost`; those without a shape here have that of `cost` without its
-        last two axes. The plan has the columns :math:`b`, and the rows :math:`a` up to the
-        residual: where that is too large, take more steps.
+        A named tuple, in the dtype of `cost`: `value`, the minimum, or less where the residual is
+        not 0; `cost`, the transport cost :math:`\langle P,C\rangle` alone; `plan` (…, n, m), how
+        much mass goes from :math:`i` to :math:`j`; `f` (…, n) and `g` (…, m), the price of a unit
+        of mass at :math:`i` and at :math:`j`; `residual`, how far the rows of the plan are from
+        :math:`a`, :math:`\sum_i|\sum_j P_{ij}-a_i|`: where it is too large, take more steps. Those
+        without a shape here have that of `cost` without its last two axes.
 
     Raises
     ------

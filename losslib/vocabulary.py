@@ -44,9 +44,11 @@ def linear_cross_entropy(
 ) -> Array:
     r"""Cross-entropy of the logits of a linear layer, a few samples at a time.
 
-    .. math:: \ell = -\sum_c w_c\,y_c \log \hat y_c, \qquad
-              \hat y = \mathrm{softmax}(Wx + b), \qquad
-              y \leftarrow (1-\varepsilon)\,y + \varepsilon/C.
+    .. math:: \begin{aligned}
+              \ell &= -\sum_c w_c\,y_c \log \hat y_c, \qquad
+              \hat y = \mathrm{softmax}(Wx + b), \\
+              &\quad y \leftarrow (1-\varepsilon)\,y + \varepsilon/C.
+              \end{aligned}
 
     The value and the gradients are those of ``cross_entropy(x @ W.T + b, …)``; what is held is the
     logits of one chunk. PyTorch, run eagerly, takes the gradient of "mean" and "sum" chunk by

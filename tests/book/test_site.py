@@ -980,6 +980,12 @@ def api_gaps(html: Path, modules: dict[str, list[str]]) -> list[str]:
                 found.append(
                     f"{page}: losslib.{name} does not say that its chapter is to come"
                 )
+            before = text.partition("<p>Derived in")[0].rstrip()
+            last = re.sub(r"<[^>]+>", "", before[before.rfind("<p>") :])
+            if before.endswith("</p>") and not last.endswith((".", ".)")):
+                found.append(
+                    f"{page}: the way from losslib.{name} to its chapter stands in the middle of a sentence"
+                )
             if f"api/{page}#losslib.{name}" not in index:
                 found.append(f"the index has no losslib.{name}")
     return found
@@ -1015,6 +1021,14 @@ def test_gaps_of_the_library_are_found(tmp_path):
         "REGIONS",
     ):
         assert words in gaps
+    for paragraph, cut in (
+        ("Half a sentence", True),
+        ("A sentence.", False),
+    ):
+        text = f"<p>{paragraph}</p>\n<p>Derived in the chapter.</p>"
+        page.write_text(entry.format(text), encoding="utf-8")
+        found = "\n".join(api_gaps(tmp_path, modules))
+        assert ("in the middle of a sentence" in found) == cut
     (tmp_path / "chapters" / "focal.html").unlink()
     assert "its chapter is to come" in "\n".join(
         api_gaps(tmp_path, modules)
@@ -1023,6 +1037,13 @@ def test_gaps_of_the_library_are_found(tmp_path):
     assert "losslib.focal_loss has 2 entries" in "\n".join(
         api_gaps(tmp_path, modules)
     )
+
+
+def test_an_example_is_left_as_it_is_typed():
+    lines = ['One of "none" and "sum".', '>>> f("none",', '...   "sum")']
+    api.quote(None, "function", "f", None, None, lines)
+    assert lines[0] == 'One of ``"none"`` and ``"sum"``.'
+    assert lines[1:] == ['>>> f("none",', '...   "sum")']
 
 
 def test_a_shown_source_leads_to_the_library(site):

@@ -788,6 +788,7 @@ def test_long_reasons_are_broken_and_escaped():
         ("p_t", "p_{t}"),
         ("gap", r"\mathrm{gap}"),
         ("eps", r"\varepsilon"),
+        ("epsilon", r"\varepsilon"),
         ("ell", r"\ell"),
         ("lambda_", r"\lambda"),
     ],

@@ -20,6 +20,7 @@ from harness import (
 )
 from losslib import (
     circle_loss,
+    contrastive,
     info_nce_loss,
     multilabel_categorical_cross_entropy,
     nt_xent_loss,
@@ -492,3 +493,8 @@ def test_a_bad_member_that_nobody_sees_gives_nan(how) -> None:
         s, y = TORCH.array(COSINES), TORCH.array(2 * BITS)
         got = torch.func.vmap(circle_loss)(s, y).numpy()
     assert np.all(np.isnan(got) == (BITS == 1).any(1))
+
+
+def test_the_default_temperature_is_said() -> None:
+    for loss in (nt_xent_loss, supervised_contrastive_loss):
+        assert f"by default {contrastive.TEMPERATURE:g}." in loss.__doc__

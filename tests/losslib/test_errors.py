@@ -393,6 +393,15 @@ def test_options_of_another_type(name) -> None:
             ValueError,
             r"input must have at least one class, got shape \(0,\)",
         ),
+        *(
+            (
+                name,
+                {"input": Z[:, :0], "target": Z[:, :0]},
+                ValueError,
+                r"input must have at least one class, got shape \(4, 0\)",
+            )
+            for name in ("cross_entropy", "focal_loss")
+        ),
     ],
 )
 def test_the_rest(backend, name, changes, error, words) -> None:

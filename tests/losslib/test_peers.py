@@ -506,6 +506,8 @@ def test_every_error_input_of_pytorch(
     try:
         for arguments, says in calls:
             taken = name in ACCEPTED and ACCEPTED[name] in says
+            # One case of nll_loss is a batch of nothing, without a class besides.
+            taken = taken and 0 not in arguments["input"].shape[1:2]
             for backend in BACKENDS:
                 mine = {
                     k: as_library(backend, x) for k, x in arguments.items()

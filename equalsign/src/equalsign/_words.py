@@ -21,6 +21,7 @@ _GREEK = frozenset(
 _ALIASES = {
     "ell": r"\ell",
     "eps": r"\varepsilon",
+    "epsilon": r"\varepsilon",
     "lam": r"\lambda",
     "lamda": r"\lambda",
 }

@@ -184,7 +184,7 @@ def quote(app, what, name, obj, options, lines):
     example = False
     for i, line in enumerate(lines):
         example = line == "Examples" or (example and line != "References")
-        if not example:
+        if not example and not line.lstrip().startswith((">>>", "...")):
             lines[i] = re.sub(
                 r'(?<![`"])"([\w.-]+)"(?![`"])', r'``"\1"``', line
             )
@@ -199,7 +199,7 @@ def lead_to_chapter(app, what, name, obj, options, lines):
         (
             i
             for i, line in enumerate(lines)
-            if re.match(r":\w|\.\. rubric::", line)
+            if re.match(r":(?!math:)\w|\.\. rubric::", line)
         ),
         len(lines),
     )

@@ -26,8 +26,8 @@ REGIONS = (
         ("objective", "objective"), ("entropy, KL", "information"), ("softmax, logits", "logits"),
     )),
     Region("II  Classification", "p is the label, z the scores", (
-        ("cross-entropy", "multiclass"), ("binary, BCE", "binary"), ("many labels", "multilabel"), ("focal", "focal"),
-        ("label smoothing", "smoothing"), ("wrong labels", "noise"), ("rare classes", "imbalance"),
+        ("cross-entropy", "multiclass"), ("binary, BCE", "binary"), ("many labels", "multilabel"),
+        ("rare classes", "imbalance"), ("focal", "focal"), ("label smoothing", "smoothing"), ("wrong labels", "noise"),
         ("margins, hinge", "margin"), ("on the sphere", "angular"),
     )),
     Region("III  Regression and counts", "a KL inside one family", (
