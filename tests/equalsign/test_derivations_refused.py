@@ -547,6 +547,12 @@ def test_it_is_refused(message, first, second, rest):
         ),
         (r"\sum_k[k\in\{0,\dots,n\}]z_k", r"\sum_kz_k", SCORES),
         (r"\arg\max_k\frac{p_k+p_k^2}{p_k(1+p_k)}", "1", CHANCES),
+        # a name of its own beside a family
+        (
+            r"m_++\sum_km_k",
+            r"\sum_kz_k+1",
+            SCORES | {"where": ["m_k=z_k", "m_+=1"]},
+        ),
         # a name of the book may be hidden
         (
             r"(\sigma')^2",

@@ -10,8 +10,7 @@ named ``…Error`` says is left alone, and so are the words of what the grammar 
 modules, a text that fills a line); the rest of such a ``raise``, the place to which it points, is
 changed like all else. What was found goes to ``benchmarks/mutation.json`` or
 ``benchmarks/mutation-equalsign.json``; given modules are measured again, the others stay as they
-are. ``--tenth`` tries one change in ten, those whose number ends in 7, and says which were missed;
-of given modules it stores nothing.
+are. ``--tenth`` tries one change in ten, those whose number ends in 7, and says which were missed.
 """
 
 from __future__ import annotations
@@ -347,8 +346,7 @@ def main() -> None:
     stored = (
         json.loads(results.read_text("utf-8")) if results.exists() else {}
     )
-    store = not (options.tenth and options.module)
-    found = {} if options.tenth else stored
+    found = {} if options.tenth and not options.module else stored
     for module in options.module or modules(product):
         row = measure(
             module,
@@ -367,11 +365,10 @@ def main() -> None:
         if options.tenth:
             for name, lines in row["missed"].items():
                 print(f"# {name}", *lines, sep="\n", flush=True)
-        if store:
-            results.write_text(
-                json.dumps(dict(sorted(found.items())), indent=1) + "\n",
-                "utf-8",
-            )
+        results.write_text(
+            json.dumps(dict(sorted(found.items())), indent=1) + "\n",
+            "utf-8",
+        )
     if found:
         share, error = score(found)
         print(f"{share:.1%} ± {error:.1%} of all changes are noticed")

@@ -390,6 +390,7 @@ class _Reader:
             if len(group) > 1:
                 for pending in group:
                     pending.head = Head(texts(pending.left))
+        self.scope.functions.clear()
         for pending in self.pending:
             head = pending.head
             assert head is not None
@@ -418,16 +419,14 @@ class _Reader:
         """Refuse to define what the other definitions and the draws give a value."""
         words, head = texts(pending.left), pending.head
         assert head is not None
-        others = {
-            name: symbol
-            for name, symbol in self.scope.names.items()
-            if name != words
-        }
-        slope = head.args and head.base[-1:] == ("'",)
+        others = {**self.scope.names}
+        others.pop(words, None)
         parser = Parser(
             pending.left, replace(self.scope, names=others), pending.tex
         )
-        tree = _tried(parser) if head == Head(words) and words[1:] else None
+        whole = head == Head(words)
+        tree = _tried(parser) if whole and words[1:] else None
+        slope = head.args and head.base[-1] == "'"
         if head.subs and head.base in self.scope.names:
             self.perhaps[head.name] = Name(head.name), len(head.subs)
         elif isinstance(tree, Index):
@@ -436,7 +435,7 @@ class _Reader:
             (slope and self.scope.is_function(words[: words.index("'")]))
             or (tree and not parser.free)
             or words in {(name,) for name in self.scope.random}
-            or self._is_member(words)
+            or (whole and self._is_member(words))
         ):
             raise AmbiguousName(
                 f"{spell(words)} has a value already",
@@ -446,13 +445,14 @@ class _Reader:
     def _is_member(self, words: tuple[str, ...]) -> bool:
         """Whether a name is that of a family, with as many indices."""
         for base, heads in self.scope.functions.items():
-            size = len(base)
-            below = script(words[size + 1 :])
-            if words[: size + 1] == (*base, "_") and any(
-                not head.args and len(head.subs) == len(below)
-                for head in heads
-            ):
-                return below != heads[0].subs
+            below = script(words[len(base) + 1 :])
+            if words[: len(base) + 1] == (*base, "_") and not {
+                "+", "-", "*",
+            }.intersection(below):  # fmt: skip
+                return any(
+                    not head.args and len(head.subs) == len(below)
+                    for head in heads
+                )
         return False
 
     def _body(self, pending: _Pending) -> None:
