@@ -37,6 +37,7 @@ CORNER = {
     "p": distribution("n"),
     "edge": [{"p": [0.5, 0.5, 0.0]}],
 }
+CORNERED = [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [0.0, 2.0, 3.0]]
 REFUSED = [
     # what stands behind a comma is a claim if its left side has a value
     (
@@ -358,6 +359,17 @@ REFUSED = [
     # 0 log 0 over 0, or with a slope
     (
         "nan is not",
+        r"(p\log A)_t",
+        r"\sum_k[p_k>0]p_k\log A_{kt}",
+        CORNER
+        | {
+            "A": reals("n", "n"),
+            "t": label("n"),
+            "edge": [{"p": [0.5, 0.5, 0.0], "A": CORNERED, "t": 0}],
+        },
+    ),
+    (
+        "nan is not",
         r"\sum_kp_k\frac{\log p_k}{p_k}",
         r"\sum_k[p_k>0]\log p_k",
         CORNER,
@@ -547,6 +559,21 @@ def test_it_is_refused(message, first, second, rest):
         ),
         (r"\sum_k[k\in\{0,\dots,n\}]z_k", r"\sum_kz_k", SCORES),
         (r"\arg\max_k\frac{p_k+p_k^2}{p_k(1+p_k)}", "1", CHANCES),
+        (
+            r"\begin{cases}a&t>1\\0&\text{otherwise}\end{cases}+\sum_{j<t}a",
+            r"t\sum_k[k=t-1]z_k",
+            LABEL | SCORES | {"where": ["a=z_{t-1}"]},
+        ),
+        (
+            r"\arg\max_{j<t}z_{t-j}",
+            r"t-\arg\max_{j<t}z_j",
+            {
+                "n": integer(3, 5),
+                "z": reals("n"),
+                "t": choice(2, 3),
+                "ranges": [r"j\in\{1,\dots,n\}"],
+            },
+        ),
         # a name of its own beside a family
         (
             r"m_++\sum_km_k",
