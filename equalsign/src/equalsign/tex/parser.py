@@ -341,8 +341,7 @@ class Parser:
         if not text or text in SEPARATORS - {r"\|"}:
             return False
         if text in {"|", r"\|"}:
-            top = self._open[-1:]
-            return top != [text] and not (text == r"\|" and top == ["args"])
+            return self._open[-1:] != [text]
         if text in {"(", "[", *_BRACKETS, *BIG, *PREFIX, *ACCENTS}:
             return True
         if text in {
@@ -521,8 +520,7 @@ class Parser:
         bars = any(r"\|" in head.marks for head in heads)
         at = SEPARATORS if bars else SEPARATORS - {r"\|"}
         args = self._in_one_order(
-            self._call_argument(part, name, bars=bars)
-            for part in split(tokens, at)
+            self._call_argument(part, name) for part in split(tokens, at)
         )
         between = marks(tokens, at)
         fitting = [head for head in heads if len(head.args) == len(args)]
@@ -557,23 +555,15 @@ class Parser:
             result.append(arg)
         return tuple(result)
 
-    def _call_argument(
-        self, part: Sequence[Token], name: str, *, bars: bool
-    ) -> Node:
+    def _call_argument(self, part: Sequence[Token], name: str) -> Node:
         """Read an argument; of a distribution, all entries, if it is written by one of them."""
         outside, self.free = self.free, {}
-        node = self._within(
-            part, self._before_bars if bars else self.expression
-        )
+        node = self._within(part, self.expression)
         new, self.free = self.free, outside
         if new and name in _ENTRYWISE:
             return Family(node, tuple(new), place=node.place)
         self.free |= new
         return node
-
-    def _before_bars(self) -> Node:
-        with self._bracket("args"):
-            return self.expression()
 
     def _bracketed(self) -> list[Token]:
         end = matching(self.tokens, self.position)
