@@ -850,3 +850,14 @@ def test_a_definition_is_evaluated_once_in_a_series():
     evaluator = at.evaluator({"z": np.array([[1.0, 2.0], [3.0, 4.0]])})
     assert np.allclose(at.evaluate(evaluator, at.formulas[0])[0], [4, 8])
     assert {"s", "r"} <= {*evaluator.cache}
+
+
+def test_what_differs_in_the_twentieth_digit_is_refused():
+    with pytest.raises(CheckFailed, match="does not hold"):
+        derivation("It", "x", equals(r"x(1+10^{-20})"), x=positive())
+
+
+def test_two_limits_are_met(capsys):
+    steps = tends_to("x+g", h=0.0), tends_to("x", g=0.0)
+    derivation("It", "x+h+g", *steps, x=real())
+    assert "Limits are met to 1e-05." in capsys.readouterr().out
