@@ -559,6 +559,8 @@ def test_it_is_refused(message, first, second, rest):
         ),
         (r"\sum_k[k\in\{0,\dots,n\}]z_k", r"\sum_kz_k", SCORES),
         (r"\arg\max_k\frac{p_k+p_k^2}{p_k(1+p_k)}", "1", CHANCES),
+        (r"\arg\max_k\frac{p_k}{[k\ne2]}", "1+1", CHANCES),
+        (r"\arg\min_k\frac{-p_k}{[k\ne2]}", "1+1", CHANCES),
         (
             r"\begin{cases}a&t>1\\0&\text{otherwise}\end{cases}+\sum_{j<t}a",
             r"t\sum_k[k=t-1]z_k",

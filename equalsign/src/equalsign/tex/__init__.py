@@ -42,25 +42,24 @@ condition the names that have no value run. ``\sum_Tx`` adds the entries of x th
 ``\sum_S`` runs over all subsets if S is said to be one. A name that has a value never runs. An
 index without an end of its own runs from 1; a set that begins below, or ends above its arrays, is
 refused. What the condition of a sum or of a case leaves out may lead nowhere in what is added or
-chosen: ``\sum_{j<t}z_{t-j}``. An index that stands
-free at the level of a line makes the line a claim for each of its values; the next line must be a
-claim for each of the same, or a number. It does not run with others as well, as i would in
-``x_i\max_{j\ne i}…``: refused; alone it may, as in ``z_k-\log\sum_ke^{z_k}``. What is said of an
-index beside the derivation holds in addition to a written condition. A sum over nothing is 0, a
-product 1, a maximum -∞. ``\arg\max_k`` is the first place; all that is compared must have a value.
+chosen: ``\sum_{j<t}z_{t-j}``. An index that stands free at the level of a line makes the line a
+claim for each of its values; the next line must be a claim for each of the same, or a number. It
+does not run with others as well, as i would in ``x_i\max_{j\ne i}…``: refused; alone it may, as in
+``z_k-\log\sum_ke^{z_k}``. What is said of an index beside the derivation holds in addition to a
+written condition. A sum over nothing is 0, a product 1, a maximum -∞. ``\arg\max_k`` is the first
+place; all that is compared must have a value.
 
 **Definitions.** ``\hat y=\mathrm{softmax}(z)`` names a value, ``f(x)=…`` a function, ``m_k=…`` a
 family, whose name alone is the vector of its entries; ``\mathrm{softmax}(z)_k=…`` gives a function
 by its entries. A subscript or an argument varies if nothing declares it and the right side mentions
 it or its range is said; else the left side is one name, which may be an expectation: ``\mathbb
 E[1/D]=…``. No name is defined twice, nor what has a value: a draw, an entry, a value of a function,
-its slope. Two families of one name (``p_x=…``,
-``p_y=…``) are two names, and their indices are what x and y are where they stand. A line may define
-what it needs after a comma (``,\quad m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``.
-What else a line says that such a name equals (``,\quad p=\sigma(x)=\frac1{1+e^{-x}}``) runs, too,
-and so does what it says of something that has a value (``,\quad H(p)=\log n``); beside a derivation
-a definition has one equals sign. A limit that stands behind a line, ``(h\to0)``, must be the one
-that runs.
+its slope. Two families of one name (``p_x=…``, ``p_y=…``) are two names, and their indices are what
+x and y are where they stand. A line may define what it needs after a comma (``,\quad
+m=\max_kz_k``), or its new left side: ``\Delta(\theta)=…``. What else a line says that such a name
+equals (``,\quad p=\sigma(x)=\frac1{1+e^{-x}}``) runs, too, and so does what it says of something
+that has a value (``,\quad H(p)=\log n``); beside a derivation a definition has one equals sign. A
+limit that stands behind a line, ``(h\to0)``, must be the one that runs.
 
 **Conditions.** A comma or the word "and" joins two. The case that holds otherwise is the last one.
 

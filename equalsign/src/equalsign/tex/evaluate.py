@@ -1096,7 +1096,8 @@ class Evaluator:
         top = score.max(axis=1, keepdims=True)
         # Among equals the first, whatever the last digits say.
         near = (
-            10.0 ** (5 - self.field.digits) * np.maximum(1, abs(top))
+            10.0 ** (5 - self.field.digits)
+            * np.maximum(1, np.where(abs(top) < np.inf, abs(top), 1))
             if self.field.exact
             else 0
         )
