@@ -34,10 +34,15 @@ def library(x: Array) -> Any:
 
 
 def is_array(x: object) -> bool:
-    """Tell whether `x` is an array of a library that the losses run on."""
+    """Tell whether `x` is an array of a library that the losses run on.
+
+    NumPy's matrices and masked arrays are none: their products and sums are others.
+    """
     torch = sys.modules.get("torch")
-    return hasattr(x, "__array_namespace__") or (
-        torch is not None and torch.is_tensor(x)
+    if torch is not None and torch.is_tensor(x):
+        return True
+    return hasattr(x, "__array_namespace__") and not (
+        isinstance(x, np.matrix | np.ma.MaskedArray)
     )
 
 
@@ -283,7 +288,9 @@ def matmul(x: Array, y: Array) -> Array:
 def without_autocast(x: Array) -> Any:
     """Return a context in which PyTorch computes in the dtypes that it is given."""
     kind = x.device.type if hasattr(x, "detach") else ""
-    if not kind or not sys.modules["torch"].is_autocast_enabled(kind):
+    if kind in ("", "meta") or not (
+        sys.modules["torch"].is_autocast_enabled(kind)
+    ):
         return nullcontext()
     return sys.modules["torch"].autocast(kind, enabled=False)
 

@@ -78,7 +78,7 @@ def cosines(u: Array, v: Array) -> tuple[Array, Array]:
     xp = library(u)
     u, square_u, _ = tamed(u, 2)
     v, square_v, _ = tamed(v, 2)
-    nothing = (square_u == 0) | (square_v == 0)
+    nothing = square_u * square_v == 0  # nan is no zero
     length_u = xp.sqrt(xp.where(nothing, 1.0, square_u))
     length_v = xp.sqrt(xp.where(nothing, 1.0, square_v))
     gap = xp.expand_dims(length_v / length_u, axis=-1) * u - v

@@ -489,6 +489,6 @@ def _false_alarm(z: Array, gamma: float, clip: float) -> Array:
     if not clip:
         return _modulated(softplus(z), -softplus(-z), gamma)
     xp, p = library(z), sigmoid(z)
-    seen = p > clip
+    seen = ~(p <= clip)  # nan is seen
     p_m = xp.where(seen, p - clip, 0.5)
     return xp.where(seen, _modulated(-xp.log1p(-p_m), log(p_m), gamma), 0.0)

@@ -307,9 +307,7 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
         raise ValueError(
             f"joint must have two axes, one per variable, got shape {tuple(joint.shape)}"
         )
-    cells = (*joint.shape[:-2], math.prod(joint.shape[-2:]))
-    (p,) = _distributions(-1, joint=xp.reshape(joint, cells))
-    pair = xp.reshape(p, tuple(joint.shape))
+    pair = _distribution(joint, (-2, -1), "joint")
     rows = xp.sum(pair, axis=-1, keepdims=True)
     columns = xp.sum(pair, axis=-2, keepdims=True)
     total = xp.sum(relative_entropy(pair, rows * columns), axis=(-2, -1))
@@ -414,7 +412,9 @@ def _distributions(axis: int, **arrays: Array) -> tuple[Array, ...]:
     )
 
 
-def _distribution(p: Array, axis: int, name: str) -> Array:
+def _distribution(
+    p: Array, axis: int | tuple[int, ...], name: str
+) -> Array:
     xp = library(p)
     # a sum of probabilities is rounded too
     slack = max(1e-3, float(xp.finfo(p.dtype).eps))

@@ -31,8 +31,11 @@ def below_max(input: Array, axis: int) -> tuple[Array, Array]:
     """Return the logits less the largest along `axis`, and that largest, kept as an axis.
 
     The largest is a constant to autograd: whatever is subtracted from all logits has no gradient.
+    Of no logits it is 0.
     """
     xp = library(input)
+    if not input.shape[axis]:
+        return input, xp.sum(input, axis=axis, keepdims=True)
     top = xp.max(stop_gradient(input), axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, 0.0)  # -inf - -inf is no number
     return input - top, top
@@ -55,7 +58,8 @@ def logsumexp(
     Returns
     -------
     array
-        Dtype of `input`, its shape without `axis`; :math:`-\infty` where all logits are.
+        Dtype of `input`, its shape without `axis`; :math:`-\infty` where all logits are, or there
+        are none.
 
     Raises
     ------

@@ -221,7 +221,7 @@ def lambdarank_weight(
     -------
     array
         For `ranknet_loss`: shape (…, L, L), dtype of `input`, without a gradient. All 0 where no
-        item is more relevant than 0.
+        item is more relevant than 0; nan in a list with a score that is nan.
 
     Raises
     ------
@@ -271,9 +271,11 @@ def lambdarank_weight(
         (gain[..., :, None] - gain[..., None, :])
         * (discount[..., :, None] - discount[..., None, :])
     )
-    swap = xp.where(kept[..., :, None] & kept[..., None, :], swap, 0.0)
     nothing = ideal == 0
     swap = xp.where(nothing, 0.0, swap / xp.where(nothing, 1.0, ideal))
+    unknown = xp.any(kept & (z != z), axis=-1)[..., None, None]
+    swap = xp.where(unknown, math.nan, swap)
+    swap = xp.where(kept[..., :, None] & kept[..., None, :], swap, 0.0)
     return cast(swap, input.dtype)
 
 

@@ -50,6 +50,9 @@ def test_an_order_is_the_slope_of_the_last_errors():
     assert order(
         [9.0, 1.0, *(0.5**k for k in range(5))], HALVED[:7], False
     ) == (pytest.approx(1))
+    quarters = [0.25**k for k in range(3)]
+    assert order(SQUARES, quarters, growing=False) == pytest.approx(1)
+    assert order(SQUARES, quarters, growing=True) == pytest.approx(1)
 
 
 def test_an_order_needs_three_errors_above_the_smallest():

@@ -299,6 +299,14 @@ def test_repeat_is_one_loop_when_compiled(compiled) -> None:
     torch.testing.assert_close(x.grad, torch.tensor([2.0, 6.0]))
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_arrays_with_an_arithmetic_of_their_own_are_refused() -> None:
+    x = np.ones((2, 2))
+    for other in (np.matrix(x), np.ma.masked_array(x)):
+        with pytest.raises(TypeError, match=f"y .*{type(other).__name__}"):
+            _array.namespace(x=x, y=other)
+
+
 def test_what_is_made_for_a_tensor_lies_on_its_device() -> None:
     x = torch.empty(2, 3, device="meta")
     assert _array.positions(x, 1).device == x.device

@@ -270,6 +270,53 @@ assert set(REDUCTIONS_) == set(REDUCTIONS)
 # --- Compilers --------------------------------------------------------------------------------
 
 
+UNREAD = {
+    ("nll_loss", "input"): "only the class of the target is read",
+    ("sigmoid_focal_loss", "input"): "an alpha of 1 silences negatives",
+    ("multilabel_margin_loss", "input"): "without a label, no pair",
+    ("hinge_embedding_loss", "target"): "any other label counts as both",
+    ("cosine_embedding_loss", "target"): "any other label has the loss 0",
+    ("supervised_contrastive_loss", "target"): "nan is no other's label",
+    ("circle_loss", "input"): "without a label, no pair",
+    ("ctc_loss", "log_probs"): "classes outside the string, late frames",
+    ("smooth_labels", "input"): "only its shape is read",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "key"), by_entry(arrays=lambda entry: entry.form.arguments)
+)
+def test_a_nan_is_seen_wherever_it_stands(name, key) -> None:
+    """A model that has become nan must not seem to fit."""
+    entry = TABLE[name]
+    arrays = required(entry, entry.all)
+    if arrays[key].dtype.kind != "f":
+        return
+    lost = []
+    for options in entry.tried:
+        for place in range(arrays[key].size):
+            x = arrays[key].copy()
+            x.flat[place] = np.nan
+            given = on(TORCH, arrays | {key: x})
+            try:
+                got = TORCH.numpy(each(entry)(**given, **options))
+            except ValueError:
+                continue
+            if not np.isnan(got).any():
+                lost.append((options, place))
+    assert bool(lost) == ((name, key) in UNREAD), lost
+
+
+@pytest.mark.parametrize("name", by_entry())
+def test_a_tensor_without_values_has_a_shape(name) -> None:
+    entry = TABLE[name]
+    arrays = on(TORCH, required(entry, entry.all))
+    real = each(entry)(**arrays)
+    got = each(entry)(**{key: x.to("meta") for key, x in arrays.items()})
+    assert got.device.type == "meta"
+    assert (got.shape, got.dtype) == (real.shape, real.dtype)
+
+
 @pytest.mark.parametrize("name", by_entry(has_gradient))
 def test_one_program_of_jax(name) -> None:
     """Compiled by JAX, value and gradient are those of PyTorch, in two shapes.

@@ -211,6 +211,14 @@ def test_extremes_along_an_axis_against_mpmath(backend, f, z) -> None:
     np.testing.assert_allclose(got, exact(f, z), rtol=1e-14, atol=atol)
 
 
+def test_no_logits(backend) -> None:
+    """A sum of nothing is 0, and its logarithm minus infinity; no class has a probability."""
+    z = backend.array(np.zeros((3, 0)))
+    assert (backend.numpy(logsumexp(z)) == [-np.inf] * 3).all()
+    assert logsumexp(z, axis=0).shape == (0,)
+    assert softmax(z).shape == log_softmax(z).shape == (3, 0)
+
+
 def test_infinite_logits(backend) -> None:
     """Minus infinity leaves a class out, whatever the library."""
     z = backend.array([[0.0, -np.inf, 0.0], [-np.inf, -np.inf, 3.0]])
