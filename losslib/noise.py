@@ -6,7 +6,12 @@ The chapter *Labels that are wrong* derives them and reads this file.
 from __future__ import annotations
 
 from losslib._array import Array, library, pick
-from losslib._checks import check_at_least, check_between, check_number
+from losslib._checks import (
+    check_at_least,
+    check_between,
+    check_flag,
+    check_number,
+)
 from losslib._classes import (
     best_class,
     entropy_of,
@@ -196,7 +201,8 @@ def bootstrap_loss(
     Raises
     ------
     TypeError
-        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+        If an argument is no array, comes from another library, or has the wrong kind of dtype, or
+        `hard` is not a bool.
     ValueError
         If shapes do not match, a class index is out of range, `beta` is outside [0, 1], or
         `reduction` is unknown.
@@ -225,6 +231,7 @@ def bootstrap_loss(
     noisy labels with bootstrapping. https://arxiv.org/abs/1412.6596
     """
     check_between(0, 1, beta=beta)
+    check_flag(hard=hard)
     s = samples_of(input, target)
     log_p = log_probabilities(s.scores)
     own = -pick(log_p, best_class(s.scores)) if hard else entropy_of(log_p)
