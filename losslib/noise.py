@@ -1,4 +1,4 @@
-r"""Losses for labels that may be wrong: bounded pulls, and belief in the model's own prediction.
+r"""Losses for labels that may be wrong: pulls that fade at absurd labels, and belief in the model's own prediction.
 
 The chapter *Labels that are wrong* derives them and reads this file.
 """
@@ -60,7 +60,7 @@ def generalized_cross_entropy(
     See Also
     --------
     cross_entropy : the limit for a q of 0.
-    symmetric_cross_entropy : another bounded pull.
+    symmetric_cross_entropy : cross-entropy, plus a pull that fades at an absurd label.
     bootstrap_loss : belief in the prediction.
 
     Notes
@@ -133,7 +133,7 @@ def symmetric_cross_entropy(
     See Also
     --------
     cross_entropy : the first part.
-    generalized_cross_entropy : another bounded pull.
+    generalized_cross_entropy : a pull that fades at an absurd label, and nothing else.
     poly_loss : the same sum, met elsewhere.
 
     Notes
@@ -211,7 +211,7 @@ def bootstrap_loss(
     --------
     cross_entropy : the loss for a beta of 1.
     confidence_penalty_loss : takes the entropy off instead.
-    generalized_cross_entropy : a bounded pull.
+    generalized_cross_entropy : a pull that fades at an absurd label.
 
     Notes
     -----
