@@ -1,4 +1,4 @@
-r"""Losses for labels that may be wrong: pulls that fade at absurd labels, and belief in the model's own prediction.
+r"""Losses for labels that may be wrong: pulls that fade at absurd labels, belief in the model itself.
 
 The chapter *Labels that are wrong* derives them and reads this file.
 """
