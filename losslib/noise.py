@@ -1,4 +1,4 @@
-r"""Losses for labels that may be wrong: pulls that fade at absurd labels, belief in the model itself.
+r"""Losses for labels that may be wrong: pulls that fade at absurd labels, belief in the model.
 
 The chapter *Labels that are wrong* derives them and reads this file.
 """
