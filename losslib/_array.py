@@ -107,9 +107,9 @@ def cast(x: Array, dtype: Any) -> Array:
 
 
 def lift(x: Array) -> Array:
-    """Return half-precision `x` in float32, in which losses on it are computed; else `x` itself."""
+    """Return `x` of 16 bits or fewer in float32, in which its loss is computed; else `x` itself."""
     xp = library(x)
-    return cast(x, xp.float32) if xp.finfo(x.dtype).bits == 16 else x
+    return cast(x, xp.float32) if xp.finfo(x.dtype).bits <= 16 else x
 
 
 def stop_gradient(x: Array) -> Array:
@@ -403,7 +403,7 @@ def log_add(x: Array, y: Array) -> Array:
     xp = library(x)
     if hasattr(x, "detach") and not sys.modules["torch"].is_grad_enabled():
         return xp.logaddexp(x, y)  # one pass
-    top = stop_gradient(xp.maximum(x, y))
+    top = xp.maximum(stop_gradient(x), stop_gradient(y))
     return xp.log(xp.exp(x - top) + xp.exp(y - top)) + top
 
 

@@ -43,7 +43,7 @@ def tamed(x: Array, p: float) -> tuple[Array, Array, Array | float]:
     usual = (total > _USUAL[0]) & (total < _USUAL[1])
     if concrete(usual) and not seen(~usual):
         return x, total, 1.0
-    top = stop_gradient(xp.max(xp.abs(x), axis=-1))
+    top = xp.max(xp.abs(stop_gradient(x)), axis=-1)
     top = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
     x = x / xp.expand_dims(top, axis=-1)
     return x, _power_sum(x, p), top
@@ -78,7 +78,8 @@ def cosines(u: Array, v: Array) -> tuple[Array, Array]:
     xp = library(u)
     u, square_u, _ = tamed(u, 2)
     v, square_v, _ = tamed(v, 2)
-    nothing = square_u * square_v == 0  # nan is no zero
+    known = (square_u == square_u) & (square_v == square_v)
+    nothing = known & ((square_u == 0) | (square_v == 0))
     length_u = xp.sqrt(xp.where(nothing, 1.0, square_u))
     length_v = xp.sqrt(xp.where(nothing, 1.0, square_v))
     gap = xp.expand_dims(length_v / length_u, axis=-1) * u - v

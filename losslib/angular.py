@@ -417,7 +417,7 @@ def _psi(cosine: Array, m: int) -> Array:
 def _polar(x: Array) -> tuple[Array, Array]:
     """Return direction and length of vectors, both 0 with gradient 0 for a vector of zeros."""
     xp = library(x)
-    top = stop_gradient(xp.max(xp.abs(x), axis=-1, keepdims=True))
+    top = xp.max(xp.abs(stop_gradient(x)), axis=-1, keepdims=True)
     size = xp.where((top > 0) & xp.isfinite(top), top, xp.ones_like(top))
     u = x / size  # no square of it overflows, nor do all vanish
     squares = xp.sum(u * u, axis=-1, keepdims=True)

@@ -237,7 +237,7 @@ def supervised_contrastive_loss(
     -------
     array
         In nats, dtype of `input`: shape of `target` for "none", else a scalar array. A row whose
-        label no other bears has the loss 0.
+        label no other bears has the loss 0; a label of nan is one.
 
     Raises
     ------
@@ -427,8 +427,9 @@ def circle_loss(
     Gradient: with :math:`Z=1-e^{-\ell}` and the shares :math:`P_j`, :math:`Q_i` of the terms in
     their sums, :math:`2\gamma ZP_js_j` where :math:`\alpha_j>0`, and
     :math:`-2\gamma ZQ_i(1-s_i)` where :math:`\alpha_i>0`. It is that of the whole formula.
-    Many programs hold the weights :math:`\alpha` constant, and have :math:`\gamma ZP_j\alpha_j` and
-    :math:`-\gamma ZQ_i\alpha_i`.
+    The authors' gradient, and many programs', holds the weights :math:`\alpha` constant, and is
+    :math:`\gamma ZP_j\alpha_j` and :math:`-\gamma ZQ_i\alpha_i`. Between :math:`-m` and 0 the two
+    differ in sign: the loss of a :math:`j` outside the set is least at 0, a right angle.
 
     Examples
     --------

@@ -329,7 +329,8 @@ def tweedie_deviance(
     .. math:: d = 2\Bigl(\frac{y^{2-\nu}}{(1-\nu)(2-\nu)}-\frac{y\,\mu^{1-\nu}}{1-\nu}
               +\frac{\mu^{2-\nu}}{2-\nu}\Bigr) = 2\int_\mu^y\frac{y-t}{t^\nu}\,dt,
 
-    where the first term is 0 for a negative target and a negative power.
+    where the first term is 0 for a negative target and a negative power, and the integral then
+    ends at 0.
 
     Parameters
     ----------
@@ -422,18 +423,23 @@ def _deviance(x: Array, y: Array, power: float) -> Array:
 
 
 def _formula(x: Array, y: Array, power: float) -> Array:
-    """Return half the deviance, in closed form."""
-    xp = library(x)
+    """Return half the deviance, in closed form; around the powers 1 and 2 by what grows little."""
+    xp, a, b = library(x), 1 - power, 2 - power
     held = xp.where(y > 0, y, 1.0)
     # the logarithm of y / x: a ratio that may overflow, where that of the roots does not
     ratio = 2 * xp.log(xp.sqrt(held) / xp.sqrt(x))
-    if power == 1:
-        return y * ratio - y + x
-    if power == 2:
-        return y / x - 1 - ratio
-    a, b = 1 - power, 2 - power
+    if abs(a) < 0.5:
+        return x**a * (y * _growth(a, ratio) - y + x) / b
+    if abs(b) < 0.5:
+        ratio = xp.where(y > 0, ratio, -math.inf)
+        return (x**a * (y - x) - x**b * _growth(b, ratio)) / -a
     above = xp.where(y > 0, held**b, 0.0)
     return above / (a * b) - y * x**a / a + x**b / b
+
+
+def _growth(rate: float, u: Array) -> Array:
+    """Return (e^(rate u) - 1) / rate, and its limit u at the rate 0."""
+    return library(u).expm1(rate * u) / rate if rate else u
 
 
 def _trials(x: Array, y: Array, a: Array) -> Array:

@@ -259,8 +259,8 @@ def standardized_euclidean_distance(
     Gradient: :math:`(u_j-v_j)/(\sigma_j^2\,d)` in :math:`u_j`, with :math:`d` the distance; 0 at
     distance 0.
 
-    A variance of 0, a constant coordinate, is an error (SciPy returns nan or infinity), and where
-    a compiler, `vmap` or `jit` hides it the distance is nan.
+    A variance of 0, a constant coordinate, is an error (SciPy's `cdist` returns nan or infinity),
+    and where a compiler, `vmap` or `jit` hides it the distance is nan.
 
     Examples
     --------
@@ -335,7 +335,7 @@ def mahalanobis_distance(u: Array, v: Array, precision: Array) -> Array:
     x, y = _rows(u=u, v=v)
     gap, form = x - y, _forms(precision, u, x)
     xp = library(x)
-    top = stop_gradient(xp.max(xp.abs(gap), axis=-1, keepdims=True))
+    top = xp.max(xp.abs(stop_gradient(gap)), axis=-1, keepdims=True)
     size = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
     square = _squares(gap / size, form, size[..., 0])  # of entries up to 1
     return cast(size[..., 0] * root(square), u.dtype)

@@ -559,6 +559,7 @@ def renyi_divergence(
     ----------
     Rényi (1961), On measures of entropy and information.
     https://projecteuclid.org/euclid.bsmsp/1200512181
+
     van Erven and Harremoës (2014), Rényi divergence and Kullback-Leibler divergence.
     https://doi.org/10.1109/TIT.2014.2320500
     """
@@ -653,6 +654,7 @@ def f_divergence(
     ----------
     Liese and Vajda (2006), On divergences and informations in statistics and information theory.
     https://doi.org/10.1109/TIT.2006.881731
+
     Ali and Silvey (1966), A general class of coefficients of divergence of one distribution from
     another. https://doi.org/10.1111/j.2517-6161.1966.tb00626.x
     """
@@ -747,7 +749,8 @@ def _terms(
             f"generator must return an array of the shape that it is given, {tuple(p.shape)}, "
             f"got {shape}"
         )
-    if seen(~(xp.abs(at_one) <= 1e-6)):
+    not_0 = ~(xp.abs(at_one) <= 1e-6)
+    if seen(not_0):
         raise ValueError(
             f"generator must be 0 at 1, got {float(at_one):.4g}"
         )
@@ -758,7 +761,7 @@ def _terms(
             f"got nan for u = {first_where(ratios, lost)}"
         )
     terms = q * found
-    return terms if concrete(terms) else spoiled(terms, endless)
+    return terms if concrete(terms) else spoiled(terms, endless | not_0)
 
 
 def _root(x: Array) -> Array:

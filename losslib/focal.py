@@ -130,6 +130,7 @@ def focal_loss(
     ----------
     Lin, Goyal, Girshick, He and Dollár (2017), Focal loss for dense object detection.
     https://doi.org/10.1109/ICCV.2017.324
+
     Mukhoti, Kulharia, Sanyal, Golodetz, Torr and Dokania (2020), Calibrating deep neural networks
     using focal loss. https://arxiv.org/abs/2002.09437
     """
@@ -233,6 +234,7 @@ def sigmoid_focal_loss(
     ----------
     Lin, Goyal, Girshick, He and Dollár (2017), Focal loss for dense object detection.
     https://doi.org/10.1109/ICCV.2017.324
+
     Li, Wang, Wu, Chen, Hu, Li, Tang and Yang (2020), Generalized focal loss.
     https://arxiv.org/abs/2006.04388
     """

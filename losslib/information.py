@@ -236,7 +236,8 @@ def kl_divergence(
     :math:`\sum_k(q_k-p_k)` added.
 
     Gradient: :math:`1-p_k/q_k` in :math:`q`, and :math:`\log(p_k/q_k)` in :math:`p`: those of the
-    textbook's form plus a constant, which no change of a distribution feels.
+    textbook's form plus a constant, which no change of a distribution feels. Where :math:`p_k` is
+    0 the second is :math:`-\infty`, and -1 is taken.
 
     Examples
     --------
@@ -287,7 +288,7 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
     Notes
     -----
     Gradient: :math:`\log\frac{p_{xy}}{p_x p_y}` up to a constant, which no change of a distribution
-    feels.
+    feels. Where :math:`p_{xy}` is 0 that is :math:`-\infty`, and -1 is taken.
 
     Examples
     --------

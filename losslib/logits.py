@@ -129,7 +129,8 @@ def log_softmax(input: Array, axis: int = -1) -> Array:
 
     Notes
     -----
-    Where all logits of a slice are :math:`-\infty`, no class is left, and the slice is nan.
+    Where all logits of a slice are :math:`-\infty`, no class is left, and the slice is nan. Of a
+    probability near 1 the logarithm has the digits of their sum only; `cross_entropy` has them all.
 
     Gradient: :math:`\partial\log p_i/\partial z_k = [i=k]-p_k`.
 

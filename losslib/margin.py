@@ -426,7 +426,7 @@ def multilabel_margin_loss(
         Scores :math:`z`, real floating.
     target : array, shape of `input`
         Class indices, any signed integer dtype: the right labels :math:`T`, in front; the first
-        -1 ends the list, and what stands behind it counts nowhere.
+        -1 ends the list; what stands behind it, -1 at least, counts nowhere.
     reduction : {"none", "mean", "sum"}
         The mean divides by the number of samples; over none it is nan.
 
@@ -536,7 +536,7 @@ def _listed_labels(target: Array) -> tuple[Array, Array, Array]:
     if seen(bad):
         raise ValueError(
             f"target must hold classes in 0 … {n - 1}, or -1 behind the last, "
-            f"got {first_where(labels, outside)}"
+            f"got {first_where(labels, bad)}"
         )
     safe = listed & ~outside
     return xp.where(safe, labels, xp.zeros_like(labels)), listed, bad

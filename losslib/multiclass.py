@@ -95,6 +95,7 @@ def cross_entropy(
     ----------
     Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
     https://doi.org/10.1007/978-3-642-76153-9_28
+
     Szegedy, Vanhoucke, Ioffe, Shlens and Wojna (2016), Rethinking the Inception architecture for
     computer vision. https://doi.org/10.1109/CVPR.2016.308
     """

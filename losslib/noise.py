@@ -1,4 +1,4 @@
-r"""Losses for labels that may be wrong: bounded pulls, and belief in the model's own prediction.
+r"""Losses for labels that may be wrong: pulls that fade at absurd labels, belief in the model.
 
 The chapter *Labels that are wrong* derives them and reads this file.
 """
@@ -6,7 +6,12 @@ The chapter *Labels that are wrong* derives them and reads this file.
 from __future__ import annotations
 
 from losslib._array import Array, library, pick
-from losslib._checks import check_at_least, check_between, check_number
+from losslib._checks import (
+    check_at_least,
+    check_between,
+    check_flag,
+    check_number,
+)
 from losslib._classes import (
     best_class,
     entropy_of,
@@ -55,7 +60,7 @@ def generalized_cross_entropy(
     See Also
     --------
     cross_entropy : the limit for a q of 0.
-    symmetric_cross_entropy : another bounded pull.
+    symmetric_cross_entropy : cross-entropy, plus a pull that fades at an absurd label.
     bootstrap_loss : belief in the prediction.
 
     Notes
@@ -128,7 +133,7 @@ def symmetric_cross_entropy(
     See Also
     --------
     cross_entropy : the first part.
-    generalized_cross_entropy : another bounded pull.
+    generalized_cross_entropy : a pull that fades at an absurd label, and nothing else.
     poly_loss : the same sum, met elsewhere.
 
     Notes
@@ -196,7 +201,8 @@ def bootstrap_loss(
     Raises
     ------
     TypeError
-        If an argument is no array, comes from another library, or has the wrong kind of dtype.
+        If an argument is no array, comes from another library, or has the wrong kind of dtype, or
+        `hard` is not a bool.
     ValueError
         If shapes do not match, a class index is out of range, `beta` is outside [0, 1], or
         `reduction` is unknown.
@@ -205,7 +211,7 @@ def bootstrap_loss(
     --------
     cross_entropy : the loss for a beta of 1.
     confidence_penalty_loss : takes the entropy off instead.
-    generalized_cross_entropy : a bounded pull.
+    generalized_cross_entropy : a pull that fades at an absurd label.
 
     Notes
     -----
@@ -225,6 +231,7 @@ def bootstrap_loss(
     noisy labels with bootstrapping. https://arxiv.org/abs/1412.6596
     """
     check_between(0, 1, beta=beta)
+    check_flag(hard=hard)
     s = samples_of(input, target)
     log_p = log_probabilities(s.scores)
     own = -pick(log_p, best_class(s.scores)) if hard else entropy_of(log_p)

@@ -18,7 +18,12 @@ from losslib._array import (
     namespace,
     quotient,
 )
-from losslib._checks import check_at_least, check_floating, given
+from losslib._checks import (
+    check_at_least,
+    check_floating,
+    check_same_shape,
+    given,
+)
 
 Reduction: TypeAlias = Literal["none", "mean", "sum"]
 
@@ -56,7 +61,7 @@ def reduce(
     TypeError
         If `values` is no real floating array.
     ValueError
-        If `reduction` is not one of the three.
+        If `weight` has another shape than `values`, or `reduction` is not one of the three.
 
     See Also
     --------
@@ -66,8 +71,8 @@ def reduce(
     -----
     Sums are accumulated in float32 or better, whatever the dtype of `values`.
 
-    Gradient: :math:`\partial\,\text{mean}/\partial\ell_i = 1/\sum_j w_j`, and 0 where all weights
-    are 0.
+    Gradient: :math:`\partial\,\text{mean}/\partial\ell_i = 1/\sum_j w_j`, and 0 where the weights
+    sum to 0.
 
     Examples
     --------
@@ -83,6 +88,7 @@ def reduce(
     """
     xp = namespace(values=values, **given(weight=weight))
     check_floating(values=values)
+    check_same_shape(values=values, **given(weight=weight))
     result = lift(values)
     if reduction == "sum":
         result = xp.sum(result)

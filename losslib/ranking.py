@@ -263,7 +263,9 @@ def lambdarank_weight(
     if not concrete(below):
         y = spoiled(y, below)
     most = xp.max(y, axis=-1, keepdims=True) if y.shape[-1] else 0.0
-    gain = 2.0 ** (y - most) - 2.0**-most  # over 2^most, as Z is
+    gain = -xp.expm1(-y * math.log(2)) * 2.0 ** (
+        y - most
+    )  # over 2^most, as Z is
     discount = math.log(2) / log1p(cast(_ranks(z, kept), z.dtype))
     best = math.log(2) / log1p(cast(_ranks(y, kept), z.dtype))
     ideal = xp.sum(gain * best, axis=-1)[..., None, None]
@@ -398,7 +400,8 @@ def listmle_loss(
 
     Notes
     -----
-    To treat equals alike, shuffle each list before, or use ``cox_loss(input, -target, ones)``.
+    To treat equals alike, shuffle each list before, or use `cox_loss` with the times
+    ``-target``, an event for each, ``reduction="sum"`` for one list.
     Scores of -inf are as good as padding where they belong last; elsewhere the loss is infinite.
 
     Gradient: :math:`\sum_k[\,j\text{ not placed before }k\,]\,q_k(j) - 1` in :math:`z_j`, with

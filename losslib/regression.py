@@ -410,8 +410,8 @@ def quantile_loss(
 
     Notes
     -----
-    The predictions of several levels are fitted one by one: nothing keeps them in order. Sort them
-    along the last axis; the loss can only fall.
+    The predictions of several levels are fitted one by one: nothing keeps them in order. Where
+    the levels rise, sort them along the last axis: the loss does not rise.
 
     Gradient: :math:`w(1-q)` above the target, :math:`-wq` below, and 0 at the kink :math:`x=y`.
 

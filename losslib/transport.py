@@ -16,6 +16,7 @@ from losslib._array import (
     cast,
     clip,
     concrete,
+    is_array,
     library,
     lift,
     log,
@@ -152,6 +153,7 @@ def wasserstein_1d(
         share = clip(move / top, 2.0)  # above 1 it is of no mass
         total = xp.sum(mass * _power(share, p), axis=-1)
         return cast(top[..., 0] * _power(total, 1 / p), u_values.dtype)
+    move = xp.where((mass > 0) | xp.isfinite(move), move, 0.0)
     return cast(xp.sum(mass * move, axis=-1), u_values.dtype)
 
 
@@ -598,15 +600,21 @@ def _kernel(
     bandwidth: float | None,
 ) -> Callable[[Array, Array], Array]:
     """Return the function of two samples that gives the kernel of each pair."""
+    if bandwidth is not None and kernel not in ("gaussian", "laplacian"):
+        raise ValueError(
+            "bandwidth must be None for the kernel 'energy' and for a function, "
+            f"got {bandwidth!r}"
+        )
     if callable(kernel):
 
         def own(x: Array, y: Array) -> Array:
             k = kernel(x, y)
             shape = (*x.shape[:-1], y.shape[-2])
-            if tuple(k.shape) != shape:
+            if not is_array(k) or tuple(k.shape) != shape:
+                got = tuple(k.shape) if is_array(k) else type(k).__name__
                 raise ValueError(
                     "kernel must give a number for each pair of points, "
-                    f"shape {shape}, got {tuple(k.shape)}"
+                    f"shape {shape}, got {got}"
                 )
             return k
 
@@ -639,7 +647,7 @@ def _distances(x: Array, y: Array) -> Array:
     """Return the Euclidean distance of each pair, without a slope where it is 0."""
     xp, apart = library(x), _differences(x, y)
     top = xp.max(
-        stop_gradient(xp.abs(apart)), axis=(-3, -2, -1), keepdims=True
+        xp.abs(stop_gradient(apart)), axis=(-3, -2, -1), keepdims=True
     )
     top = xp.where(top > 0, top, 1.0)  # no square overflows
     apart = apart / top
@@ -649,7 +657,7 @@ def _distances(x: Array, y: Array) -> Array:
 def _median_distance(x: Array, y: Array) -> Array:
     """Return the median distance of two points of both samples, a constant, as (…, 1, 1)."""
     xp = library(x)
-    pooled = stop_gradient(xp.concat([x, y], axis=-2))
+    pooled = xp.concat([stop_gradient(x), stop_gradient(y)], axis=-2)
     size = pooled.shape[-2]
     apart = xp.reshape(
         _distances(pooled, pooled), (*x.shape[:-2], size * size)
@@ -734,7 +742,7 @@ def _check_blur(epsilon: float, steps: int) -> None:
 def _largest(c: Array) -> Array:
     """Return the largest size of a cost, a constant, as (…, 1, 1); 1 where all are 0."""
     xp = library(c)
-    top = xp.max(stop_gradient(xp.abs(c)), axis=(-2, -1), keepdims=True)
+    top = xp.max(xp.abs(stop_gradient(c)), axis=(-2, -1), keepdims=True)
     return xp.where(top == 0, 1.0, top)
 
 
@@ -759,7 +767,7 @@ def _potentials(
         xp.zeros_like(fixed[..., :1]),
         xp.zeros_like(fixed[..., :1, :]),
     )
-    _, f, g = repeat(step, start, steps)
+    _, f, g = repeat(step, start, int(steps))
     return f, g, (f + g - c) / epsilon + log_a + log_b
 
 

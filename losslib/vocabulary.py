@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from losslib._array import Array, cast, lift, namespace
+from losslib._array import Array, lift, namespace
 from losslib._checks import (
     check_class_indices,
     check_class_weight,
@@ -123,6 +123,7 @@ def linear_cross_entropy(
     ----------
     Wijmans, Huval, Hertzberg, Koltun and Krähenbühl (2025), Cut your losses in large-vocabulary
     language models. https://arxiv.org/abs/2411.09009
+
     Hsu, Dai, Kothapalli, Song, Tang, Zhu, Shimizu, Sahni, Ning and Chen (2024), Liger kernel:
     efficient Triton kernels for LLM training. https://arxiv.org/abs/2410.10989
     """
@@ -185,11 +186,13 @@ def linear_cross_entropy(
         values = sum_in_chunks(losses, size, rows, shared)
         if s.kept is not None:  # of no sample there is no gradient
             values = xp.where(xp.any(s.kept), values, 0.0)
-    counts = s.counts
-    if counts is None:
-        label = t[:, 0] if is_soft(t) else t
-        counts = xp.ones_like(cast(label, x.dtype))
-    return reduce(values, reduction, weight=counts, like=input)
+    if reduction != "mean":
+        return reduce(values, reduction, like=input)
+    label = t[:, 0] if is_soft(t) else t
+    counts = (
+        xp.ones_like(label, dtype=x.dtype) if s.counts is None else s.counts
+    )
+    return reduce(values, weight=xp.sum(counts), like=input)
 
 
 def _check_layer(

@@ -118,6 +118,11 @@ def test_lift(backend, dtype) -> None:
     assert lifted == ("float32" if "16" in dtype else dtype)
 
 
+def test_eight_bits_are_lifted() -> None:
+    x = jnp.ones(64, dtype=jnp.float8_e4m3fn)
+    assert losslib.mse_loss(x, x * 0, reduction="sum") == 64
+
+
 def test_stop_gradient(differentiable) -> None:
     x = differentiable.array([2.0, 3.0])
     gradient = differentiable.gradient(

@@ -207,6 +207,32 @@ DEVIANCES = [
 MEAN = np.array([0.5, 0.5, 2.0, 2.0])
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "power", [-1, 1, 1 + 1e-6, 1.3, 1.5, 1.7, 2 - 1e-6, 2, 2 + 1e-6, 2.3, 3]
+)
+def test_tweedie_keeps_its_digits_at_every_power(power, dtype) -> None:
+    """Near the powers 1 and 2 the terms of the formula grow without bound."""
+    p, rng = mpmath.mpf(power), np.random.default_rng(0)
+    a, b = 1 - p, 2 - p
+    for _ in range(100):
+        x, y = np.exp(3 * rng.normal(size=2)).astype(dtype)
+        mean, target = mpmath.mpf(float(x)), mpmath.mpf(float(y))
+        with mpmath.workdps(40):
+            if power in (1, 2):
+                log = mpmath.log(target / mean)
+                first = target * log if power == 1 else target / mean - log
+                rest = mean - target if power == 1 else -1
+                expected = 2 * (first + rest)
+            else:
+                expected = 2 * (
+                    target**b / (a * b) - target * mean**a / a + mean**b / b
+                )
+        got = tweedie_deviance(np.asarray(x), np.asarray(y), power=power)
+        rtol = 300 * float(np.finfo(dtype).eps)
+        np.testing.assert_allclose(got, float(expected), rtol=rtol)
+
+
 @pytest.mark.parametrize(
     ("loss", "target", "printed"),
     [

@@ -535,6 +535,11 @@ def test_jit_grad_and_vmap() -> None:
             jax.grad(loss)(*arrays),
             rtol=1e-12,
         )
+    for other in (
+        one_axis[:-1],
+        JAX.array([*one_axis, 1]),
+    ):  # too few, too many
+        assert np.isnan(jax.jit(ctc_loss)(x, other, *rest[1:]))
     each = partial(ctc_loss, reduction="none")
     got = jax.jit(jax.vmap(each, (1, 0, 0, 0)))(*arrays)
     close(got, each(*arrays), rtol=1e-13)

@@ -334,6 +334,12 @@ def test_below_order_one_an_equal_entry_has_no_slope(
     np.testing.assert_allclose(slope, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("size", [1e-30, 1e-12, 1e30])
+def test_a_tiny_vector_and_itself(backend, size) -> None:
+    v = backend.array(np.array([size, 2 * size]), "float32")
+    assert backend.numpy(cosine_distance(v, v)) == 0
+
+
 def test_a_vector_without_a_direction(backend, differentiable) -> None:
     """Documented: the distance is 1, and nothing pulls; SciPy's is nan."""
     zero, flat = np.zeros(3), np.full(3, 0.3)

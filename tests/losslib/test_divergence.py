@@ -708,6 +708,8 @@ def test_values_hidden_from_a_compiler(compiled) -> None:
         compiled(f, "aot_eager")(TORCH.array(p), TORCH.array(q)),
     ):
         np.testing.assert_allclose(got, [np.nan, 1 / 3])
+    shifted = jax.jit(partial(f_divergence, generator=lambda u: u**2))
+    assert np.isnan(shifted(JAX.array(p), JAX.array(p))).all()
     for g in NAMED:
         got = jax.jit(g)(JAX.array(2 * p), JAX.array(p))
         assert np.all(np.isnan(got)), g

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -60,6 +61,13 @@ def gaps(text: str, loss: bool, arrays: bool = True) -> list[str]:
         for reference in references(found.get("References", ""))
         if not LINK.search(reference)
     ]
+    messages += [
+        f"a blank line is missing before this reference: {reference[:60]}"
+        for before, reference in pairwise(
+            references(found.get("References", ""))
+        )
+        if f"{before}\n\n{reference}" not in found["References"]
+    ]
     if loss and not re.search(r"(?m)^Gradient:", found.get("Notes", "")):
         messages.append('its notes have no line that begins "Gradient:"')
     for name in ("Parameters", "Returns") if arrays else ():
@@ -113,6 +121,7 @@ References
 ----------
 Author and Author (2017), A long title that
 goes on. https://example.org/paper
+
 Author (2018), Title. https://doi.org/10.1000/182
 """
 
@@ -127,6 +136,7 @@ def test_a_whole_docstring_passes():
         ("Raises\n------\n", "", "no section Raises"),
         ("See Also\n--------", "Also\n----", "which no other has"),
         ("https://example.org/paper", "", "neither a DOI nor an address"),
+        ("paper\n\n", "paper\n", "blank line is missing"),
         ("https://doi.org/10.1000/182", "", "address: Author (2018)"),
         ("Gradient:", "The gradient is", "Gradient:"),
         ("of shape (N, C), ", "", "name no shape"),

@@ -320,6 +320,15 @@ def test_options_of_another_type(name) -> None:
                 )
 
 
+@pytest.mark.parametrize("name", by_entry())
+def test_flags_are_true_or_false(name) -> None:
+    for key, option in inspect.signature(
+        TABLE[name].ours
+    ).parameters.items():
+        if isinstance(option.default, bool):
+            refused(NUMPY, name, TypeError, f"{key} must be", **{key: 1.0})
+
+
 # --- What has a message of its own ------------------------------------------------------------
 
 

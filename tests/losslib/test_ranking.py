@@ -270,6 +270,17 @@ def test_of_equal_scores_the_first_is_ahead(backend) -> None:
     close(got, losslib.lambdarank_weight(-np.arange(4.0), y))
 
 
+def test_grades_on_a_scale_of_tiny_numbers(backend) -> None:
+    """Their gains are as their logarithms: the unit cancels."""
+    s, y = np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 2.0])
+    one, other = (
+        call(backend, "lambdarank_weight", s, y * unit)
+        for unit in (1e-20, 1e-30)
+    )
+    close(one, other, rtol=1e-12)
+    assert one.max() > 0.3
+
+
 def test_grades_on_a_scale_of_hundreds(backend) -> None:
     """Beside a list of small ones."""
     y = np.array([[346.0, 25.0, 344.0], [0.0, 2.0, 1.0]])

@@ -221,6 +221,12 @@ def test_a_value_without_weight_is_silent(
 
 
 @pytest.mark.parametrize("distance", [wasserstein_1d, energy_distance])
+def test_a_value_of_infinity(backend, distance) -> None:
+    u, v = backend.array([np.inf, 1.0]), backend.array([0.0, 1.0])
+    assert backend.numpy(distance(u, v)) == np.inf
+
+
+@pytest.mark.parametrize("distance", [wasserstein_1d, energy_distance])
 def test_a_shift_far_from_0(rng, distance) -> None:
     u, v = rng.integers(9, size=(2, 20)) / 8.0
     close(distance(u + 2.0**40, v + 2.0**40), distance(u, v))
@@ -321,8 +327,16 @@ def gram(x, y, kernel: str, sigma: float):
     }[kernel]
 
 
-@pytest.mark.parametrize("kernel", ["gaussian", "laplacian", "energy"])
-@pytest.mark.parametrize("bandwidth", [None, 0.7])
+@pytest.mark.parametrize(
+    ("kernel", "bandwidth"),
+    [
+        ("gaussian", None),
+        ("gaussian", 0.7),
+        ("laplacian", None),
+        ("laplacian", 0.7),
+        ("energy", None),
+    ],
+)
 def test_against_distances_of_scipy(
     backend, rng, kernel, bandwidth
 ) -> None:
@@ -365,7 +379,7 @@ def test_what_is_no_kernel_shows(backend, rng) -> None:
     x, y = (backend.array(rng.normal(size=(n, 1))) for n in (5, 7))
     f = partial(maximum_mean_discrepancy, x, y)
     assert backend.numpy(f(kernel=lambda x, y: abs(x - y.T))) < 0
-    for wrong in (lambda x, y: y @ x.T, lambda x, y: x):
+    for wrong in (lambda x, y: y @ x.T, lambda x, y: x, lambda x, y: 1.0):
         with pytest.raises(ValueError, match="kernel must give a number"):
             f(kernel=wrong)
 
@@ -429,7 +443,7 @@ def test_slopes_of_the_discrepancy(rng, kernel, unbiased) -> None:
     f = partial(
         maximum_mean_discrepancy,
         kernel=kernel,
-        bandwidth=0.8,
+        bandwidth=None if kernel == "energy" else 0.8,
         unbiased=unbiased,
     )
     assert torch.autograd.gradcheck(f, (x, y))
@@ -495,6 +509,11 @@ X = np.zeros((3, 2))
             r"y must .* n at least 2.*\(1, 2\)",
         ),
         ((X, X), {"kernel": "rbf"}, "kernel must be 'gaussian', .*'rbf'"),
+        (
+            (X, X),
+            {"kernel": "energy", "bandwidth": 2.0},
+            "bandwidth must be None for the kernel 'energy' .*got 2.0",
+        ),
     ],
 )
 def test_mistakes_in_points_are_named(
@@ -620,6 +639,12 @@ def test_the_limit_of_a_large_blur(rng) -> None:
     found = sinkhorn(cost, a, b, epsilon=1e6)
     np.testing.assert_allclose(found.plan, np.outer(a, b), rtol=1e-5)
     np.testing.assert_allclose(found.value, a @ cost @ b, rtol=1e-5)
+
+
+def test_steps_may_be_a_whole_number_of_any_kind(backend) -> None:
+    cost = backend.array([[0.0, 1.0], [2.0, 0.5]])
+    one, other = (sinkhorn(cost, steps=n).value for n in (20, 20.0))
+    assert backend.numpy(one) == backend.numpy(other)
 
 
 def test_more_steps_leave_a_smaller_residual(rng) -> None:
