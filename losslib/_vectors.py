@@ -78,7 +78,7 @@ def cosines(u: Array, v: Array) -> tuple[Array, Array]:
     xp = library(u)
     u, square_u, _ = tamed(u, 2)
     v, square_v, _ = tamed(v, 2)
-    known = (square_u == square_u) & (square_v == square_v)
+    known = xp.isfinite(square_u) & xp.isfinite(square_v)
     nothing = known & ((square_u == 0) | (square_v == 0))
     length_u = xp.sqrt(xp.where(nothing, 1.0, square_u))
     length_v = xp.sqrt(xp.where(nothing, 1.0, square_v))

@@ -432,7 +432,7 @@ def _formula(x: Array, y: Array, power: float) -> Array:
         return x**a * (y * _growth(a, ratio) - y + x) / b
     if abs(b) < 0.5:
         ratio = xp.where(y > 0, ratio, -math.inf)
-        return (x**a * (y - x) - x**b * _growth(b, ratio)) / -a
+        return x**b * (y / x - 1 - _growth(b, ratio)) / -a
     above = xp.where(y > 0, held**b, 0.0)
     return above / (a * b) - y * x**a / a + x**b / b
 

@@ -149,10 +149,12 @@ def wasserstein_1d(
     if p != 1:
         moved = xp.where(mass > 0, stop_gradient(move), 0.0)
         top = xp.max(moved, axis=-1, keepdims=True)
-        top = xp.where(top > 0, top, 1.0)
+        endless = xp.isinf(top[..., 0])
+        top = xp.where((top > 0) & xp.isfinite(top), top, 1.0)
         share = clip(move / top, 2.0)  # above 1 it is of no mass
         total = xp.sum(mass * _power(share, p), axis=-1)
-        return cast(top[..., 0] * _power(total, 1 / p), u_values.dtype)
+        result = top[..., 0] * _power(total, 1 / p)
+        return cast(xp.where(endless, math.inf, result), u_values.dtype)
     move = xp.where((mass > 0) | xp.isfinite(move), move, 0.0)
     return cast(xp.sum(mass * move, axis=-1), u_values.dtype)
 

@@ -207,6 +207,22 @@ DEVIANCES = [
 MEAN = np.array([0.5, 0.5, 2.0, 2.0])
 
 
+@pytest.mark.parametrize(
+    ("dtype", "means"),
+    [(torch.float32, (1e-20, 1e20)), (torch.float64, (1e-200, 1e150))],
+)
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 1.1, 10.0])
+def test_slopes_of_the_gamma_deviance_at_any_size(
+    dtype, means, ratio
+) -> None:
+    for mean in means:
+        x = torch.tensor(mean, dtype=dtype, requires_grad=True)
+        y = ratio * x.detach()
+        gamma_deviance(x, y).backward()
+        expected = 2 * (1 - ratio) / mean
+        np.testing.assert_allclose(x.grad.item(), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
     "power", [-1, 1, 1 + 1e-6, 1.3, 1.5, 1.7, 2 - 1e-6, 2, 2 + 1e-6, 2.3, 3]

@@ -334,6 +334,14 @@ def test_below_order_one_an_equal_entry_has_no_slope(
     np.testing.assert_allclose(slope, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("entry", [np.nan, np.inf])
+def test_no_number_beside_a_vector_of_zeros(backend, entry) -> None:
+    u, v = backend.array([entry, 1.0]), backend.array([0.0, 0.0])
+    with np.errstate(invalid="ignore"):
+        for pair in ((u, v), (v, u)):
+            assert np.isnan(backend.numpy(cosine_distance(*pair)))
+
+
 @pytest.mark.parametrize("size", [1e-30, 1e-12, 1e30])
 def test_a_tiny_vector_and_itself(backend, size) -> None:
     v = backend.array(np.array([size, 2 * size]), "float32")

@@ -220,7 +220,11 @@ def test_a_value_without_weight_is_silent(
     assert np.all(np.isfinite(slope))
 
 
-@pytest.mark.parametrize("distance", [wasserstein_1d, energy_distance])
+@pytest.mark.parametrize(
+    "distance",
+    [wasserstein_1d, partial(wasserstein_1d, p=2), energy_distance],
+    ids=["first", "second", "energy"],
+)
 def test_a_value_of_infinity(backend, distance) -> None:
     u, v = backend.array([np.inf, 1.0]), backend.array([0.0, 1.0])
     assert backend.numpy(distance(u, v)) == np.inf
