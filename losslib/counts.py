@@ -430,7 +430,7 @@ def _formula(x: Array, y: Array, power: float) -> Array:
     ratio = 2 * xp.log(xp.sqrt(held) / xp.sqrt(x))
     if abs(a) < 0.5:
         return x**a * (y * _growth(a, ratio) - y + x) / b
-    if abs(b) < 0.5:
+    if abs(b) < 0.1:
         ratio = xp.where(y > 0, ratio, -math.inf)
         return x**b * (y / x - 1 - _growth(b, ratio)) / -a
     above = xp.where(y > 0, held**b, 0.0)

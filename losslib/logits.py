@@ -129,8 +129,9 @@ def log_softmax(input: Array, axis: int = -1) -> Array:
 
     Notes
     -----
-    Where all logits of a slice are :math:`-\infty`, no class is left, and the slice is nan. Of a
-    probability near 1 the logarithm has the digits of their sum only; `cross_entropy` has them all.
+    Where all logits of a slice are :math:`-\infty`, no class is left, and the slice is nan. The
+    logarithm of a probability near 1 has no more digits than the sum of the exponentials, and may
+    round to 0; `cross_entropy` keeps them all.
 
     Gradient: :math:`\partial\log p_i/\partial z_k = [i=k]-p_k`.
 

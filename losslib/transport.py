@@ -602,7 +602,7 @@ def _kernel(
     bandwidth: float | None,
 ) -> Callable[[Array, Array], Array]:
     """Return the function of two samples that gives the kernel of each pair."""
-    if bandwidth is not None and kernel not in ("gaussian", "laplacian"):
+    if bandwidth is not None and (callable(kernel) or kernel == "energy"):
         raise ValueError(
             "bandwidth must be None for the kernel 'energy' and for a function, "
             f"got {bandwidth!r}"

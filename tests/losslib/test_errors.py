@@ -343,6 +343,18 @@ def test_flags_are_true_or_false(name) -> None:
             r"got 3 at position \(2,\)",
         ),
         (
+            "multilabel_margin_loss",
+            {"target": np.array([[0, -1, 7], [-5, 1, 2]] * 2)},
+            ValueError,
+            r"target .*or -1 behind the last, got -5 at position \(1, 0\)",
+        ),
+        (
+            "mutual_information",
+            {"joint": np.full((2, 2), 0.5)},
+            ValueError,
+            r"joint must sum to 1 along axis \(-2, -1\), got",
+        ),
+        (
             "cross_entropy",
             {"target": T - 1, "ignore_index": 5},
             ValueError,

@@ -125,3 +125,11 @@ def test_penalties_name_mistakes(backend, penalty) -> None:
         penalty(backend.array([1]))
     with pytest.raises(TypeError, match=r"input must be an array"):
         penalty([1.0])
+
+
+def test_weights_of_another_shape_are_refused(backend) -> None:
+    losses, weight = backend.array([1.0, 2.0]), backend.array([1.0])
+    with pytest.raises(
+        ValueError, match=r"weight must have the shape of values, \(2,\)"
+    ):
+        reduce(losses, weight=weight)
