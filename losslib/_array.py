@@ -38,12 +38,10 @@ def is_array(x: object) -> bool:
 
     NumPy's matrices and masked arrays are none: their products and sums are others.
     """
+    if hasattr(x, "__array_namespace__"):
+        return not isinstance(x, np.matrix | np.ma.MaskedArray)
     torch = sys.modules.get("torch")
-    if torch is not None and torch.is_tensor(x):
-        return True
-    return hasattr(x, "__array_namespace__") and not (
-        isinstance(x, np.matrix | np.ma.MaskedArray)
-    )
+    return torch is not None and torch.is_tensor(x)
 
 
 def namespace(**arrays: Array) -> Any:
@@ -60,6 +58,11 @@ def namespace(**arrays: Array) -> Any:
             raise TypeError(
                 f"{name} must be an array of NumPy, PyTorch or JAX, got {type(x).__name__}"
             )
+        if hasattr(x, "detach") and not _dense(x):
+            kind = "nested" if x.is_nested else x.layout
+            raise TypeError(
+                f"{name} must be a dense tensor, got a {kind} one"
+            )
         if xp is None:
             first, xp = name, library(x)
         elif library(x) is not xp:
@@ -70,6 +73,11 @@ def namespace(**arrays: Array) -> Any:
                 f"{_library_name(library(x))})"
             )
     return xp
+
+
+def _dense(x: Array) -> bool:
+    """Tell whether a tensor of PyTorch has one number for each place."""
+    return not x.is_nested and x.layout == sys.modules["torch"].strided
 
 
 def _library_name(xp: Any) -> str:
@@ -313,6 +321,18 @@ def runs_eagerly(x: Array) -> bool:
     return hasattr(x, "detach") and not (
         sys.modules["torch"].compiler.is_compiling()
     )
+
+
+def writable(x: Array) -> bool:
+    """Tell whether `x` is a tensor of PyTorch that no derivative and no `vmap` follows."""
+    if not hasattr(x, "detach"):
+        return False
+    torch = sys.modules["torch"]
+    if torch.is_grad_enabled():
+        return False
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        return False
+    return torch.autograd.forward_ad.unpack_dual(x).tangent is None
 
 
 def class_axis(x: Array) -> int:

@@ -173,8 +173,11 @@ def check_rows(**arrays: Array) -> None:
 def check_unit_interval(*, slack: float = 0.0, **arrays: Array) -> None:
     """Raise a ValueError that names the first of the arrays with a value outside [0, 1 + slack]."""
     for name, x in arrays.items():
-        if library(x).isdtype(x.dtype, "unsigned integer"):
-            x = cast(x, library(x).float32)  # PyTorch does not compare them
+        xp = library(x)
+        if xp.isdtype(x.dtype, "real floating"):
+            x = lift(x) if xp.finfo(x.dtype).bits == 8 else x
+        elif xp.isdtype(x.dtype, "unsigned integer"):
+            x = cast(x, xp.float32)  # PyTorch compares neither
         if concrete(x) and not _within_unit_interval(x, slack):
             outside = first_where(x, ~((x >= 0) & (x <= 1 + slack)))
             raise ValueError(

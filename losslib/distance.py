@@ -570,6 +570,7 @@ def _unequal(u: Array, v: Array) -> Array:
     if not all(floating):
         return cast(u != v, xp.asarray(0.0).dtype)
     # flat as a comparison, but autograd and nan pass through it
-    with quiet(u, invalid="ignore", over="ignore"):
-        step = xp.ceil(xp.clip(xp.abs(u - v), 0.0, 1.0))
-    return cast(xp.where(u == v, 0.0, step), u.dtype)
+    x, y = lift(u), lift(v)
+    with quiet(x, invalid="ignore", over="ignore"):
+        step = xp.ceil(xp.clip(xp.abs(x - y), 0.0, 1.0))
+    return cast(xp.where(x == y, 0.0, step), u.dtype)

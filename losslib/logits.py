@@ -297,7 +297,7 @@ def log_sigmoid(input: Array) -> Array:
     """
     namespace(input=input)
     check_floating(input=input)
-    return -softplus(-input)
+    return cast(-softplus(-lift(input)), input.dtype)
 
 
 def sigmoid(input: Array) -> Array:

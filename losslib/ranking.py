@@ -263,9 +263,8 @@ def lambdarank_weight(
     if not concrete(below):
         y = spoiled(y, below)
     most = xp.max(y, axis=-1, keepdims=True) if y.shape[-1] else 0.0
-    gain = -xp.expm1(-y * math.log(2)) * 2.0 ** (
-        y - most
-    )  # over 2^most, as Z is
+    # over 2^most, as Z is
+    gain = -xp.expm1(-y * math.log(2)) * 2.0 ** (y - most)
     discount = math.log(2) / log1p(cast(_ranks(z, kept), z.dtype))
     best = math.log(2) / log1p(cast(_ranks(y, kept), z.dtype))
     ideal = xp.sum(gain * best, axis=-1)[..., None, None]
@@ -637,7 +636,7 @@ def _lists(
     check_same_shape(input=input, **columns)
     z = lift(input)
     first, *others = (
-        x if xp.isdtype(x.dtype, "real floating") else indices(x, z)
+        lift(x) if xp.isdtype(x.dtype, "real floating") else indices(x, z)
         for x in columns.values()
     )
     if mask is None:

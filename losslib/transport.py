@@ -707,7 +707,7 @@ def _problem(
     for name, c in costs.items():
         shape = {"cost_a": (n, n), "cost_b": (m, m)}.get(name, (n, m))
         _check_shape(name, c, (*lead, *shape))
-        wrong = ~library(c).isfinite(c)
+        wrong = ~library(c).isfinite(lift(c))
         if seen(wrong):
             raise ValueError(
                 f"{name} must hold finite numbers, got {first_where(c, wrong)}"

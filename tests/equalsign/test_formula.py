@@ -165,7 +165,7 @@ def test_a_formula_notes_calls_of_losslib_and_torch():
     assert from_package(formula, "losslib") is None
     formula.value({"a": np.zeros(2)})
     assert from_package(formula, "losslib").endswith(".logsumexp")
-    assert from_package(formula, "jax") is None
+    assert from_package(formula, "torch") is None
     assert from_package(formula, "numpy") is None
     formula = Formula("g", lambda a: float(torch.tensor(a).exp()))
     formula.value({"a": 1.0})

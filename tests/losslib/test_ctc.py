@@ -179,6 +179,42 @@ def test_forward_derivatives() -> None:
     close(along, (slope * dx).sum())
 
 
+WITHOUT_GRADIENTS = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+}
+
+
+@pytest.mark.parametrize("shape", ["rows", "one sample", "no label"])
+@pytest.mark.parametrize("mode", WITHOUT_GRADIENTS)
+def test_what_is_written_in_place_is_what_the_formula_gives(
+    mode, shape
+) -> None:
+    """Without gradients the states are written where they stay; with them, each is made anew."""
+    arrays = [convert(TORCH, x) for x in SHAPES[shape]]
+    loss = partial(ctc_loss, reduction="none")
+    with WITHOUT_GRADIENTS[mode]():
+        got = loss(*arrays)
+    close(got, loss(*arrays), rtol=1e-14)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_transforms_without_gradients() -> None:
+    """Where nothing is recorded, forward derivatives and vmap still follow each state."""
+    x = torch.tensor(log_probs((3, 6, 3)))
+    dx, rest = x.flip(0), (torch.tensor([1, 2]), (6,), (2,))
+    loss = [ctc_loss(one, *rest) for one in x]
+    along = torch.func.jvp(lambda x: ctc_loss(x, *rest), (x[0],), (dx[0],))
+    with torch.no_grad():
+        mapped = torch.func.vmap(lambda x: ctc_loss(x, *rest))(x)
+        with forward_ad.dual_level():
+            dual = forward_ad.make_dual(x[0], dx[0])
+            got = forward_ad.unpack_dual(ctc_loss(dual, *rest))
+    close(mapped, torch.stack(loss))
+    close(got.primal, along[0])
+    close(got.tangent, along[1])
+
+
 def log_probs(shape, seed=1):
     x = 2 * np.random.default_rng(seed).normal(size=shape)
     return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))

@@ -206,13 +206,17 @@ def test_extreme_scores_have_slopes_that_are_numbers(name, size) -> None:
 # --- Dtypes, shapes, reductions ---------------------------------------------------------------
 
 
+def sums_to_one(entry: Entry, key: str) -> bool:
+    domain = entry.arguments[key].domain.name
+    return "distributions" in domain and not domain.startswith("loga")
+
+
 def summing_to_one(entry: Entry, arrays: dict[str, Any]) -> dict[str, Any]:
     """Return what was rounded to halves with sums of 1, in float64 checked to more digits."""
     axes = (-2, -1) if entry.form.inner == 2 else (-1,)
     return {
         key: x / x.sum(axes, keepdims=True)
-        if "distributions" in entry.arguments[key].domain.name
-        and entry.arguments[key].domain.name[:4] != "loga"
+        if sums_to_one(entry, key)
         else x
         for key, x in arrays.items()
     }
@@ -315,6 +319,61 @@ def test_a_tensor_without_values_has_a_shape(name) -> None:
     got = each(entry)(**{key: x.to("meta") for key, x in arrays.items()})
     assert got.device.type == "meta"
     assert (got.shape, got.dtype) == (real.shape, real.dtype)
+
+
+@pytest.mark.parametrize("eight", ["float8_e4m3fn", "float8_e5m2"])
+@pytest.mark.parametrize("name", by_entry())
+def test_eight_bits(name, eight) -> None:
+    """They are computed in float32, though PyTorch neither adds nor compares them."""
+    entry, dtype = TABLE[name], getattr(torch, eight)
+    arrays = on(TORCH, required(entry, entry.all))
+    few = {
+        key: x.to(dtype) if x.is_floating_point() else x
+        for key, x in in_powers_of_two(entry, arrays).items()
+    }
+    more = {
+        key: x.float() if x.dtype == dtype else x for key, x in few.items()
+    }
+    got, expected = each(entry)(**few), each(entry)(**more)
+    floats = expected.is_floating_point()
+    assert got.dtype == (dtype if floats else expected.dtype)
+    np.testing.assert_array_equal(got.float(), expected.to(dtype).float())
+
+
+def in_powers_of_two(
+    entry: Entry, arrays: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the arrays, where distributions have the shares ½, ¼, … in the order of theirs."""
+
+    def shares(x: Any) -> Any:
+        rows = x.reshape(*x.shape[: x.ndim - entry.form.inner], -1)
+        each = 0.5 ** torch.arange(1.0, rows.shape[-1] + 1)
+        each[-1] *= 2
+        return each[(-rows).argsort(-1).argsort(-1)].reshape(x.shape)
+
+    return {
+        key: shares(x) if sums_to_one(entry, key) else x
+        for key, x in arrays.items()
+    }
+
+
+SPARSE = {
+    "a torch.sparse_coo": lambda x: x.to_sparse(),
+    "a nested": lambda x: torch.nested.nested_tensor([x]),
+}
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+@pytest.mark.parametrize("kind", SPARSE)
+@pytest.mark.parametrize("name", by_entry())
+def test_a_tensor_that_is_not_dense_is_refused(name, kind) -> None:
+    entry = TABLE[name]
+    arrays = on(TORCH, required(entry, entry.all))
+    for key, x in arrays.items():
+        bad = arrays | {key: SPARSE[kind](x)}
+        words = f"^{key} must be a dense tensor, got {kind} one$"
+        with pytest.raises(TypeError, match=words):
+            each(entry)(**bad)
 
 
 @pytest.mark.parametrize("name", by_entry(has_gradient))
