@@ -358,7 +358,8 @@ def bhattacharyya_distance(
 
     Gradient: :math:`-\tfrac12\sqrt{p_k/q_k}\,/\sum_j\sqrt{p_jq_j}` in :math:`q`, up to a constant,
     which no change of a distribution feels; likewise in :math:`p`. Where :math:`q_k` is 0 and
-    :math:`p_k` is not it is :math:`-\infty`, and a finite slope is taken.
+    :math:`p_k` is not it is :math:`-\infty`, and a finite slope is taken; where the distance is
+    infinite, the slope is 0.
 
     Examples
     --------
@@ -376,12 +377,13 @@ def bhattacharyya_distance(
     xp = library(p)
     apart = xp.sum(_squared_hellinger(first, second), axis=axis)  # H²
     common = xp.sum(_root(first) * _root(second), axis=axis)  # 1 - H²
-    near = apart < 0.5
+    near, never = apart < 0.5, common == 0
     distance = xp.where(
         near,
         -log1p(-xp.where(near, apart, 0.0)),
-        -log(xp.where(near, 1.0, common)),
+        -log(xp.where(near | never, 1.0, common)),
     )
+    distance = xp.where(never, math.inf, distance)
     return cast((0.0 + distance) / _nats(base), p.dtype)
 
 
@@ -567,7 +569,7 @@ def renyi_divergence(
     first, second = _distributions(axis, p=p, q=q)
     if order == 1:
         nats = library(p).sum(relative_entropy(first, second), axis=axis)
-    elif order == math.inf:
+    elif order > 1e30:  # no digit is that of another than the limit
         nats = _largest_ratio(first, second, axis)
     else:
         nats = _renyi(first, second, axis, float(order))

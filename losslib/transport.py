@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
+import numpy as np
+
 from losslib._array import (
     Array,
     absolute,
@@ -123,6 +125,9 @@ def wasserstein_1d(
     it is matched with, and minus that below. Where values of a sample are equal, they are matched
     in the order in which they stand; where the distance is 0, the slope is 0.
 
+    Levels of whole weights, or of none, are exact. Those of other weights may be off by some units
+    in the last place, of which ``p`` above 1 takes the root.
+
     Examples
     --------
     >>> import numpy as np
@@ -140,11 +145,8 @@ def wasserstein_1d(
     u, a, v, b = _weighted_samples(u_values, v_values, u_weights, v_weights)
     (u, a), (v, b) = _sorted(u, a), _sorted(v, b)
     xp, n = library(u), u.shape[-1]
-    ends = (xp.cumsum(weights, axis=-1) for weights in (a, b))
-    level, order = _in_order(xp.concat([*ends], axis=-1))
-    mass = xp.concat(
-        [level[..., :1], level[..., 1:] - level[..., :-1]], axis=-1
-    )
+    level, order = _in_order(xp.concat([_levels(a), _levels(b)], axis=-1))
+    mass = _masses(level)
     move = absolute(_quantile(u, order < n) - _quantile(v, order >= n))
     if p != 1:
         moved = xp.where(mass > 0, stop_gradient(move), 0.0)
@@ -217,11 +219,13 @@ def energy_distance(
     """
     u, a, v, b = _weighted_samples(u_values, v_values, u_weights, v_weights)
     xp = library(u)
+    a, b = (w / xp.sum(w, axis=-1, keepdims=True) for w in (a, b))
     values, weights = _sorted(
         xp.concat([u, v], axis=-1), xp.concat([a, -b], axis=-1)
     )
     gap = values[..., 1:] - values[..., :-1]
-    apart = xp.cumsum(weights, axis=-1)[..., :-1]
+    apart = _cumulated(weights)[..., :-1]
+    gap = xp.where((apart == 0) & xp.isinf(gap), 0.0, gap)
     square = 2 * xp.sum(gap * apart * apart, axis=-1)
     return cast(_power(square, 0.5), u_values.dtype)
 
@@ -246,8 +250,8 @@ def maximum_mean_discrepancy(
         pair, shape (…, n, m).
     bandwidth : float, optional
         :math:`\sigma`, in units of the coordinates; "energy" and a function have none. By default
-        the median distance of two points of the pooled sample, of each pair of samples its own, and
-        a constant to the gradient.
+        the median distance of two points of the pooled sample (the mean one where that is 0), of
+        each pair of samples its own, and a constant to the gradient.
     unbiased : bool
         Whether to leave out the pairs of a point with itself. Under a fixed kernel the estimate is
         then right on average, and may be negative; with them it never is, and 0 only for the same
@@ -277,7 +281,8 @@ def maximum_mean_discrepancy(
     Notes
     -----
     The differences of all pairs are formed, (n + m)² d numbers: nothing cancels where points are
-    close and far from 0.
+    close and far from 0. Nor do kernels near 1 where :math:`\sigma` is wider than the samples:
+    of each, 1 is left out.
 
     Gradient: in :math:`x_i`,
     :math:`\frac2n\bigl(\frac1n\sum_j\nabla k(x_i,x_j)-\frac1m\sum_j\nabla k(x_i,y_j)\bigr)` with
@@ -369,7 +374,8 @@ def sinkhorn(
     Gradient: of `value`, by the envelope theorem, :math:`P` in the cost, :math:`f` in :math:`a` and
     :math:`g` in :math:`b` (less their means under :math:`a` and :math:`b`): nothing is
     differentiated through the steps, and the largest cost that :math:`\varepsilon` is measured in
-    is a constant. `cost` and the rest are constants, and there is no second derivative.
+    is a constant. `cost` and the rest are constants. There is no second derivative: PyTorch refuses
+    to take one, JAX gives 0.
 
     Examples
     --------
@@ -392,9 +398,8 @@ def sinkhorn(
     _check_blur(epsilon, steps)
     c, a, b = _problem(a, b, cost=cost)
     xp, scale = library(c), _largest(c)
-    f, g, log_plan = _potentials(c / scale, a, b, epsilon, steps)
-    value = _dual(f, g, log_plan, a, b, epsilon) * scale
-    plan = xp.exp(stop_gradient(log_plan))
+    f, g, plan = _potentials(c / scale, a, b, epsilon, steps)
+    value = _dual(f, g, plan, c / scale, a, b, epsilon) * scale
     a, c = stop_gradient(a), stop_gradient(c)
     found = (
         value[..., 0, 0],
@@ -458,7 +463,10 @@ def sinkhorn_divergence(
     :math:`|x-y|^2`. As the blur grows, it tends to half the squared maximum mean discrepancy with
     the kernel :math:`-C`.
 
-    Gradient: in each cost the plan, times 1, :math:`-\tfrac12` and :math:`-\tfrac12`.
+    Where the true divergence is 0 or nearly, rounding may leave less than 0.
+
+    Gradient: in each cost the plan, times 1, :math:`-\tfrac12` and :math:`-\tfrac12`; there is no
+    second derivative.
 
     Examples
     --------
@@ -480,8 +488,8 @@ def sinkhorn_divergence(
     scale = _largest(c)
 
     def value(c: Array, a: Array, b: Array) -> Array:
-        f, g, log_plan = _potentials(c / scale, a, b, epsilon, steps)
-        return _dual(f, g, log_plan, a, b, epsilon)
+        f, g, plan = _potentials(c / scale, a, b, epsilon, steps)
+        return _dual(f, g, plan, c / scale, a, b, epsilon)
 
     own = value(within[0], a, a) + value(within[1], b, b)
     divergence = (value(c, a, b) - 0.5 * own) * scale
@@ -497,7 +505,7 @@ def _weighted_samples(
     u_weights: Array | None,
     v_weights: Array | None,
 ) -> tuple[Array, ...]:
-    """Check two weighted samples along the last axis, and return them with weights of sum 1."""
+    """Check two weighted samples along the last axis, and return each with its weights."""
     arrays = {"u_values": u_values, "v_values": v_values}
     weights = given(u_weights=u_weights, v_weights=v_weights)
     namespace(**arrays, **weights)
@@ -525,7 +533,7 @@ def _weighted(
 ) -> tuple[Array, Array]:
     xp = library(values)
     if weights is None:
-        return values, xp.zeros_like(values) + 1 / values.shape[-1]
+        return values, xp.ones_like(values)
     check_same_shape(
         **{f"{name}_values": values, f"{name}_weights": weights}
     )
@@ -541,7 +549,7 @@ def _weighted(
         w = spoiled(w, none)
     there = xp.where(w == 0, -math.inf, stop_gradient(values))
     top = xp.max(there, axis=-1, keepdims=True)  # in no gap of the others
-    return xp.where(w == 0, top, values), w / total
+    return xp.where(w == 0, top, values), w
 
 
 def _in_order(x: Array) -> tuple[Array, Array]:
@@ -554,6 +562,29 @@ def _in_order(x: Array) -> tuple[Array, Array]:
 def _sorted(values: Array, weights: Array) -> tuple[Array, Array]:
     values, order = _in_order(values)
     return values, library(values).take_along_axis(weights, order, axis=-1)
+
+
+def _cumulated(weights: Array) -> Array:
+    """Return the sum up to each weight, as NumPy would take it in the dtype of one, in float64."""
+    xp = library(weights)
+    wide = {"dtype": np.float64} if xp is np else {}
+    return cast(xp.cumsum(weights, axis=-1, **wide), weights.dtype)
+
+
+def _levels(weights: Array) -> Array:
+    """Return the share of the whole up to each weight: of whole weights, to the last digit."""
+    ends = _cumulated(weights)
+    return ends / ends[..., -1:]
+
+
+def _masses(level: Array) -> Array:
+    """Return the mass up to each level; what is there by rounding alone goes to the next one."""
+    xp, start = library(level), level[..., :1]
+    mass = xp.concat([start, level[..., 1:] - level[..., :-1]], axis=-1)
+    rounding = max(3 * xp.finfo(level.dtype).eps, 2e-15)
+    sliver = xp.where(mass <= rounding * level, mass, 0.0)
+    passed_on = xp.concat([0.0 * start, sliver[..., :-1]], axis=-1)
+    return mass - sliver + passed_on
 
 
 def _quantile(values: Array, passed: Array) -> Array:
@@ -630,13 +661,21 @@ def _kernel(
         return lambda x, y: -_distances(x, y)
     xp = library(x)
     width = number(bandwidth, x) if bandwidth else _median_distance(x, y)
+    pooled = xp.concat([stop_gradient(x), stop_gradient(y)], axis=-2)
+    edges = xp.max(pooled, axis=-2) - xp.min(pooled, axis=-2)
+    wide = width > xp.sum(edges, axis=-1)[..., None, None]
+
+    def decays(x: Array) -> Array:
+        """Return exp(-x), less 1 where all kernels are near it: no mean of them feels that."""
+        return xp.where(wide, xp.expm1(-x), xp.exp(-x))
+
     if kernel == "laplacian":
-        return lambda x, y: xp.exp(-_distances(x, y) / width)
+        return lambda x, y: decays(_distances(x, y) / width)
 
     def gaussian(x: Array, y: Array) -> Array:
         apart = _differences(x, y) / width[..., None]
         apart = clip(apart, 1e4)  # further off, the kernel is 0
-        return xp.exp(-0.5 * xp.sum(apart * apart, axis=-1))
+        return decays(0.5 * xp.sum(apart * apart, axis=-1))
 
     return gaussian
 
@@ -751,7 +790,7 @@ def _largest(c: Array) -> Array:
 def _potentials(
     c: Array, a: Array, b: Array, epsilon: float, steps: int
 ) -> tuple[Array, Array, Array]:
-    """Return the potentials as (…, n, 1) and (…, 1, m), constants, and the log of their plan."""
+    """Return the potentials as (…, n, 1) and (…, 1, m) and their plan, all of them constants."""
     xp = library(c)
     fixed = stop_gradient(c)
     log_a = log(stop_gradient(a))[..., :, None]
@@ -770,16 +809,23 @@ def _potentials(
         xp.zeros_like(fixed[..., :1, :]),
     )
     _, f, g = repeat(step, start, int(steps))
-    return f, g, (f + g - c) / epsilon + log_a + log_b
+    return f, g, xp.exp((f + g - fixed) / epsilon + log_a + log_b)
 
 
 def _dual(
-    f: Array, g: Array, log_plan: Array, a: Array, b: Array, epsilon: float
+    f: Array,
+    g: Array,
+    plan: Array,
+    c: Array,
+    a: Array,
+    b: Array,
+    epsilon: float,
 ) -> Array:
-    """Return the dual objective as (…, 1, 1), of which all potentials are constants."""
-    xp = library(f)
-    price = xp.sum(
-        a[..., :, None] * f, axis=(-2, -1), keepdims=True
-    ) + xp.sum(b[..., None, :] * g, axis=(-2, -1), keepdims=True)
-    mass = xp.sum(xp.exp(log_plan), axis=(-2, -1), keepdims=True)
-    return price - epsilon * (mass - 1)
+    """Return the dual objective as (…, 1, 1); to it the potentials and the plan are constants."""
+
+    def total(x: Array) -> Array:
+        return library(x).sum(x, axis=(-2, -1), keepdims=True)
+
+    price = total(a[..., :, None] * f) + total(b[..., None, :] * g)
+    slope = total(plan * (c - stop_gradient(c)))
+    return price - epsilon * (total(plan) - 1) + slope

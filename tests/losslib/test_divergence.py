@@ -386,6 +386,17 @@ def test_two_that_have_nothing_in_common(backend) -> None:
     ):
         for got in (f(p, q), f(q, p)):
             np.testing.assert_allclose(backend.numpy(got), most, rtol=1e-15)
+        if backend is TORCH:
+            leaves = [x.clone().requires_grad_() for x in (p, q)]
+            for slope in torch.autograd.grad(f(*leaves), leaves):
+                assert not slope.isnan().any()
+
+
+def test_an_order_beyond_all_digits(backend) -> None:
+    for dtype in ("float64", "float32"):
+        p, q = (backend.array(x, dtype) for x in ([0.5, 0.5], [0.75, 0.25]))
+        got = renyi_divergence(p, q, order=1e39)
+        np.testing.assert_allclose(got, np.log(2), rtol=1e-6)
 
 
 def test_bases(backend, rng) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from itertools import pairwise
 
 import jax
+import mpmath
 import numpy as np
 import pytest
 import scipy.optimize
@@ -199,6 +200,57 @@ def test_two_equal_samples(differentiable, rng, distance, options) -> None:
     np.testing.assert_allclose(differentiable.numpy(f(x, y)), 0, atol=1e-8)
     slope = differentiable.gradient(lambda x: f(x, x), x)
     np.testing.assert_array_equal(slope, np.zeros(6))
+
+
+ORDERS = [1, 1.5, 2, 10, 50]
+
+
+@pytest.mark.parametrize("p", ORDERS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("size", "times"), [(3, 2), (7, 3), (49, 5)])
+def test_a_sample_and_the_same_some_times(
+    backend, size, times, dtype, p
+) -> None:
+    """Levels of both are met to the last digit: a sliver between them would be lifted by a root."""
+    values = np.arange(size, dtype=dtype)
+    values[-1] = 6000
+    arrays = values, np.repeat(values, times)
+    u, v = (backend.array(x, dtype) for x in arrays)
+    once, weighted = (
+        wasserstein_1d(u, v, p=p),
+        wasserstein_1d(u, u, backend.array(np.full(size, 3), dtype), p=p),
+    )
+    assert once == 0 == weighted
+    if backend is TORCH:
+        u.requires_grad_()
+        (slope,) = torch.autograd.grad(wasserstein_1d(u, v, p=p), u)
+        assert not slope.any()
+
+
+def test_a_weight_in_two_parts(backend, rng) -> None:
+    """Here levels differ by rounding, at which a root of order p would be lifted from 0."""
+    u, a, share = rng.normal(size=50), rng.random(50), rng.random(50)
+    parts = np.stack([a * share, a - a * share], axis=1).ravel()
+    arrays = u, np.repeat(u, 2), a, parts
+    got = wasserstein_1d(*(backend.array(x) for x in arrays), p=10)
+    assert got == 0
+
+
+@pytest.mark.parametrize(("n", "m"), [(100_000, 50_000), (99_999, 100_000)])
+def test_large_samples_in_single_precision(backend, rng, n, m) -> None:
+    x, y = rng.normal(size=n), rng.normal(size=m) + 0.01
+    u, v = (backend.array(z, "float32") for z in (x, y))
+    x, y = (z.astype("float32").astype("float64") for z in (x, y))
+    near = partial(np.testing.assert_allclose, rtol=1e-5)
+    near(wasserstein_1d(u, v), scipy.stats.wasserstein_distance(x, y))
+    near(energy_distance(u, v), scipy.stats.energy_distance(x, y))
+    square = wasserstein_1d(u, v, p=2) ** 2
+    near(square, wasserstein_1d(x, y, p=2) ** 2, rtol=1e-4)
+
+
+def test_energy_at_the_edge_of_a_range() -> None:
+    x = torch.tensor([3e38, -3e38])
+    assert energy_distance(x, x.flip(0)) == 0
 
 
 @pytest.mark.parametrize("distance", [wasserstein_1d, energy_distance])
@@ -482,6 +534,51 @@ def test_points_that_are_all_the_same(differentiable, kernel) -> None:
     assert np.all(np.isfinite(slope))
 
 
+@pytest.mark.parametrize("unbiased", [False, True])
+@pytest.mark.parametrize("kernel", ["gaussian", "laplacian"])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_kernel_wider_than_the_samples(
+    backend, dtype, kernel, unbiased
+) -> None:
+    """In single precision nothing is left of the differences of kernels that are all near 1."""
+    x, y = np.arange(6.0)[:, None], np.arange(5.0)[:, None]
+    width = 5e3
+
+    def exact(one, two) -> mpmath.mpf:
+        total, count = mpmath.mpf(0), 0
+        for i, a in enumerate(one[:, 0]):
+            for j, b in enumerate(two[:, 0]):
+                if one is two and unbiased and i == j:
+                    continue
+                r = mpmath.mpf(abs(a - b)) / width
+                total += mpmath.exp(
+                    -r * r / 2 if kernel == "gaussian" else -r
+                )
+                count += 1
+        return total / count
+
+    with mpmath.workdps(30):
+        expected = float(exact(x, x) + exact(y, y) - 2 * exact(x, y))
+    got = maximum_mean_discrepancy(
+        backend.array(x, dtype),
+        backend.array(y, dtype),
+        kernel=kernel,
+        bandwidth=width,
+        unbiased=unbiased,
+    )
+    digits = {"float64": 1e-9, "float32": 1e-5}[dtype]
+    np.testing.assert_allclose(backend.numpy(got), expected, rtol=digits)
+
+
+def test_the_width_where_the_median_is_0(backend) -> None:
+    x = np.array([[0.0], [0.0], [0.0], [1.0]])
+    y = np.zeros((2, 1))
+    got = maximum_mean_discrepancy(backend.array(x), backend.array(y))
+    mean = scipy.spatial.distance.pdist(np.concatenate([x, y])).mean()
+    k = 1 / 16 * (10 + 6 * np.exp(-0.5 / mean**2))
+    close(got, k + 1 - 2 * (0.75 + 0.25 * np.exp(-0.5 / mean**2)))
+
+
 def test_points_far_from_the_others(differentiable) -> None:
     """Beyond the reach of the kernel, the slope is 0 and not nan."""
     x = differentiable.array(np.array([[0.0], [1e30], [-1e300]]))
@@ -699,6 +796,19 @@ def test_only_the_value_has_a_gradient(rng) -> None:
     cost, a, b = (torch.tensor(x, requires_grad=True) for x in problem(rng))
     found = sinkhorn(cost, a, b)
     assert [x.requires_grad for x in found] == [True] + [False] * 5
+
+
+def test_no_second_derivative_of_transport(rng) -> None:
+    """Of constant potentials it would be another number; nothing silently wrong comes."""
+    x = torch.tensor(rng.random((3, 3)), requires_grad=True)
+    within = (x @ x.T).detach()
+    divergence = partial(sinkhorn_divergence, cost_a=within, cost_b=within)
+    for f in (lambda c: sinkhorn(c, epsilon=0.1).value, divergence):
+        (slope,) = torch.autograd.grad(f(x), x, create_graph=True)
+        with pytest.raises(RuntimeError, match="does not require grad"):
+            torch.autograd.grad(slope.sum(), x)
+    hessian = jax.hessian(lambda c: sinkhorn(c, epsilon=0.1).value)
+    assert not hessian(x.detach().numpy()).any()
 
 
 def test_mass_that_is_not_there(differentiable, rng) -> None:
