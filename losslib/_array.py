@@ -328,7 +328,7 @@ def writable(x: Array) -> bool:
     if not hasattr(x, "detach"):
         return False
     torch = sys.modules["torch"]
-    if torch.is_grad_enabled():
+    if torch.is_grad_enabled() or torch.compiler.is_compiling():
         return False
     if torch._C._functorch.is_functorch_wrapped_tensor(x):
         return False

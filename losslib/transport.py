@@ -199,8 +199,8 @@ def energy_distance(
 
     Notes
     -----
-    The difference :math:`U-V` is one cumulated sum over all values in order, with the weights of
-    the second sample negative: no pair of values is formed, and nothing cancels.
+    :math:`U` and :math:`V` are cumulated sums over all values in order: no pair of values is
+    formed. Where they differ by rounding alone, they count as equal.
 
     Gradient: of the square, in a value of weight :math:`w` of the first sample,
     :math:`-2w\,(F_-+F_+)` with :math:`F_\pm` the difference :math:`U-V` before and behind it. Equal
@@ -219,12 +219,18 @@ def energy_distance(
     """
     u, a, v, b = _weighted_samples(u_values, v_values, u_weights, v_weights)
     xp = library(u)
-    a, b = (w / xp.sum(w, axis=-1, keepdims=True) for w in (a, b))
-    values, weights = _sorted(
-        xp.concat([u, v], axis=-1), xp.concat([a, -b], axis=-1)
+    values, order = _in_order(xp.concat([u, v], axis=-1))
+    below, other = (
+        _levels(xp.take_along_axis(weights, order, axis=-1))
+        for weights in (
+            xp.concat([a, xp.zeros_like(b)], axis=-1),
+            xp.concat([xp.zeros_like(a), b], axis=-1),
+        )
     )
+    apart = (below - other)[..., :-1]
+    same = xp.abs(apart) <= _rounding(below)[..., :-1]
+    apart = xp.where(same, apart - stop_gradient(apart), apart)
     gap = values[..., 1:] - values[..., :-1]
-    apart = _cumulated(weights)[..., :-1]
     gap = xp.where((apart == 0) & xp.isinf(gap), 0.0, gap)
     square = 2 * xp.sum(gap * apart * apart, axis=-1)
     return cast(_power(square, 0.5), u_values.dtype)
@@ -577,12 +583,16 @@ def _levels(weights: Array) -> Array:
     return ends / ends[..., -1:]
 
 
+def _rounding(level: Array) -> Array:
+    """Return how far a level may be off by the rounding of sums and quotients."""
+    return level * max(3 * library(level).finfo(level.dtype).eps, 2e-15)
+
+
 def _masses(level: Array) -> Array:
     """Return the mass up to each level; what is there by rounding alone goes to the next one."""
     xp, start = library(level), level[..., :1]
     mass = xp.concat([start, level[..., 1:] - level[..., :-1]], axis=-1)
-    rounding = max(3 * xp.finfo(level.dtype).eps, 2e-15)
-    sliver = xp.where(mass <= rounding * level, mass, 0.0)
+    sliver = xp.where(mass <= _rounding(level), mass, 0.0)
     passed_on = xp.concat([0.0 * start, sliver[..., :-1]], axis=-1)
     return mass - sliver + passed_on
 
