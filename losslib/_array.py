@@ -188,15 +188,24 @@ def times(share: Array, x: Array) -> Array:
     return share * xp.where((share == 0) & (x == -math.inf), 0.0, x)
 
 
+def sum_along(
+    x: Array, axis: int | tuple[int, ...], *, keepdims: bool = False
+) -> Array:
+    """Return the sum along an axis, on NumPy in float64: but for the last it adds one by one."""
+    xp = library(x)
+    wide = {"dtype": np.float64} if xp is np else {}
+    return cast(xp.sum(x, axis=axis, keepdims=keepdims, **wide), x.dtype)
+
+
 def product_sum(share: Array, x: Array, axis: int) -> Array:
     """Return the sum of share · x along an axis, where a share of 0 leaves out what is infinite."""
     xp = library(x)
     with quiet(x, invalid="ignore"):
-        total = xp.sum(share * x, axis=axis)
+        total = sum_along(share * x, axis)
     odd = xp.isnan(total)
     if concrete(odd) and not seen(odd):
         return total
-    return xp.sum(times(share, x), axis=axis)
+    return sum_along(times(share, x), axis)
 
 
 def relu(x: Array) -> Array:

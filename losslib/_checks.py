@@ -81,7 +81,7 @@ def elements(
                 ready |= {
                     name: xp.where(silent, 0.0, x)
                     for name, x in ready.items()
-                    if name not in OPTIONAL
+                    if name not in OPTIONAL or name == weight
                 }
     return tuple(ready.get(name) for name in arrays)
 

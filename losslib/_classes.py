@@ -26,6 +26,7 @@ from losslib._array import (
     runs_eagerly,
     seen,
     stop_gradient,
+    sum_along,
 )
 from losslib._checks import (
     check_between,
@@ -272,7 +273,7 @@ def surprise(z: Array, index: Array) -> Array:
     xp, axis = library(z), class_axis(z)
     margins, top = below_max(z, axis)
     own = pick(z, index) - xp.squeeze(top, axis=axis)
-    rivals = xp.sum(xp.exp(_left_out(margins, index)), axis=axis)
+    rivals = sum_along(xp.exp(_left_out(margins, index)), axis)
     return log1p(rivals + xp.expm1(own)) - own
 
 
@@ -297,11 +298,11 @@ def log_sum(margins: Array, z: Array) -> Array:
     """
     xp, axis = library(margins), class_axis(margins)
     parts = xp.exp(margins)
-    total = xp.sum(parts, axis=axis)
+    total = sum_along(parts, axis)
     near = total < _NEARLY_ONE
     if concrete(near) and not seen(near):
         return log(total)
-    above = xp.sum(_less_one_at(parts, best_class(z)), axis=axis)
+    above = sum_along(_less_one_at(parts, best_class(z)), axis)
     return log1p(above)
 
 
@@ -337,7 +338,7 @@ def lead(z: Array, index: Array) -> Array:
     xp, axis = library(z), class_axis(z)
     rivals = xp.where(is_class(index, z), -math.inf, z)
     shifted, top = below_max(rivals, axis)
-    total = xp.sum(xp.exp(shifted), axis=axis)
+    total = sum_along(xp.exp(shifted), axis)
     alone = total == 0
     more = xp.where(alone, -math.inf, log(xp.where(alone, 1.0, total)))
     return pick(z, index) - xp.squeeze(top, axis=axis) - more
@@ -347,4 +348,4 @@ def entropy_of(log_p: Array) -> Array:
     """Return the entropy of log-probabilities; a class that cannot happen adds 0."""
     xp = library(log_p)
     happens = xp.where(log_p == -math.inf, 0.0, log_p)
-    return -xp.sum(xp.exp(log_p) * happens, axis=class_axis(log_p))
+    return -sum_along(xp.exp(log_p) * happens, class_axis(log_p))

@@ -28,6 +28,7 @@ from losslib._array import (
     seen,
     spoiled,
     stop_gradient,
+    sum_along,
     xlogy,
 )
 from losslib._checks import (
@@ -375,8 +376,8 @@ def bhattacharyya_distance(
     """
     first, second = _distributions(axis, p=p, q=q)
     xp = library(p)
-    apart = xp.sum(_squared_hellinger(first, second), axis=axis)  # H²
-    common = xp.sum(_root(first) * _root(second), axis=axis)  # 1 - H²
+    apart = sum_along(_squared_hellinger(first, second), axis)  # H²
+    common = sum_along(_root(first) * _root(second), axis)  # 1 - H²
     near, never = apart < 0.5, common == 0
     distance = xp.where(
         near,
@@ -568,7 +569,7 @@ def renyi_divergence(
     check_at_least(0, order=order)
     first, second = _distributions(axis, p=p, q=q)
     if order == 1:
-        nats = library(p).sum(relative_entropy(first, second), axis=axis)
+        nats = sum_along(relative_entropy(first, second), axis)
     elif order > 1e30:  # no digit is that of another than the limit
         nats = _largest_ratio(first, second, axis)
     else:
@@ -668,7 +669,7 @@ def _total(
 ) -> Array:
     """Check two distributions, and return the sum over the outcomes of what is said of each."""
     p, q = _distributions(axis, p=p, q=q)
-    return library(p).sum(terms(p, q), axis=axis)
+    return sum_along(terms(p, q), axis)
 
 
 def _jensen_shannon(p: Array, q: Array) -> Array:
@@ -796,13 +797,13 @@ def _renyi(p: Array, q: Array, axis: int, order: float) -> Array:
     exponent = xp.where(absent, -math.inf, log(p_) + power)
     most = xp.max(exponent, axis=axis, keepdims=True)
     most = stop_gradient(xp.where(most == -math.inf, 0.0, most))
-    mass = xp.sum(xp.exp(exponent - most), axis=axis)
+    mass = sum_along(xp.exp(exponent - most), axis)
     far = log(mass) + xp.squeeze(most, axis=axis)
     small = xp.where(power < 1, power, 0.0)
     large = xp.where(power < 1, 0.0, xp.where(exponent < 1, exponent, 0.0))
     grown = xp.where(power < 1, p_ * xp.expm1(small), xp.exp(large) - p_)
     excess = xp.where(absent, -p, grown) / s + (q - p)
-    total = s * xp.sum(relu(excess), axis=axis)
+    total = s * sum_along(relu(excess), axis)
     close = xp.abs(far) < 0.5
     nats = xp.where(close, log1p(xp.where(close, total, 0.0)), far) / s
     if s < 0:

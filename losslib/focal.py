@@ -21,6 +21,7 @@ from losslib._array import (
     poison,
     silence,
     stop_gradient,
+    sum_along,
     times,
 )
 from losslib._checks import (
@@ -149,7 +150,7 @@ def focal_loss(
     else:
         log_p = log_probabilities(s.scores)
         each = _modulated(-log_p, _log_others(s.scores, log_p), gamma)
-        loss = -library(each).sum(times(s.shares, -each), axis=s.axis)
+        loss = -sum_along(times(s.shares, -each), s.axis)
     return s.reduce(loss, reduction)
 
 
@@ -244,7 +245,7 @@ def sigmoid_focal_loss(
     heard = z if own is None else silence(z, own)
     loss = _modulated(bernoulli_nll(heard, y), _log_rest(heard, y), gamma)
     if own is not None:
-        loss = own * loss
+        loss = silence(own, own) * loss
     loss = _spoiled(loss, z, target)
     counts = None if sample_weight is None else cast(sample_weight, z.dtype)
     return reduce(loss, reduction, weight=counts, like=input)

@@ -22,6 +22,7 @@ from losslib._array import (
     seen,
     spoiled,
     stop_gradient,
+    sum_along,
     xlogy,
 )
 from losslib._checks import (
@@ -131,7 +132,7 @@ def entropy(p: Array, axis: int = -1, *, base: float = math.e) -> Array:
     https://doi.org/10.1002/j.1538-7305.1948.tb01338.x
     """
     (q,) = _distributions(axis, p=p)
-    total = 0.0 - library(q).sum(xlogy(q, q), axis=axis)
+    total = 0.0 - sum_along(xlogy(q, q), axis)
     return cast(total / _nats(base), p.dtype)
 
 
@@ -185,7 +186,7 @@ def cross_entropy_between(
     https://doi.org/10.1002/047174882X
     """
     true, predicted = _distributions(axis, p=p, q=q)
-    total = 0.0 - library(p).sum(xlogy(true, predicted), axis=axis)
+    total = 0.0 - sum_along(xlogy(true, predicted), axis)
     return cast(total / _nats(base), p.dtype)
 
 
@@ -252,7 +253,7 @@ def kl_divergence(
     https://doi.org/10.1214/aoms/1177729694
     """
     true, predicted = _distributions(axis, p=p, q=q)
-    total = library(p).sum(relative_entropy(true, predicted), axis=axis)
+    total = sum_along(relative_entropy(true, predicted), axis)
     return cast(total / _nats(base), p.dtype)
 
 
@@ -302,16 +303,16 @@ def mutual_information(joint: Array, *, base: float = math.e) -> Array:
     Cover and Thomas (2006), Elements of Information Theory, section 2.3.
     https://doi.org/10.1002/047174882X
     """
-    xp = namespace(joint=joint)
+    namespace(joint=joint)
     check_floating(joint=joint)
     if joint.ndim < 2:
         raise ValueError(
             f"joint must have two axes, one per variable, got shape {tuple(joint.shape)}"
         )
     pair = _distribution(joint, (-2, -1), "joint")
-    rows = xp.sum(pair, axis=-1, keepdims=True)
-    columns = xp.sum(pair, axis=-2, keepdims=True)
-    total = xp.sum(relative_entropy(pair, rows * columns), axis=(-2, -1))
+    rows = sum_along(pair, -1, keepdims=True)
+    columns = sum_along(pair, -2, keepdims=True)
+    total = sum_along(relative_entropy(pair, rows * columns), (-2, -1))
     return cast(total / _nats(base), joint.dtype)
 
 
@@ -372,7 +373,7 @@ def brier_score(
     hot = one_hot(target, p)
     if not concrete(target):  # no class is hot where it is out of range
         p = spoiled(p, xp.sum(hot, axis=axis, keepdims=True) == 0)
-    return reduce(xp.sum((p - hot) ** 2, axis=axis), reduction, like=input)
+    return reduce(sum_along((p - hot) ** 2, axis), reduction, like=input)
 
 
 def relative_entropy(p: Array, q: Array) -> Array:
@@ -420,7 +421,7 @@ def _distribution(
     # a sum of probabilities is rounded too
     slack = max(1e-3, float(xp.finfo(p.dtype).eps))
     p = probabilities(lift(p), name, slack=slack)
-    total = xp.sum(stop_gradient(p), axis=axis, keepdims=True)
+    total = sum_along(stop_gradient(p), axis, keepdims=True)
     off = xp.abs(total - 1)
     if seen(~(off <= slack)):
         raise ValueError(

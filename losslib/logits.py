@@ -23,6 +23,7 @@ from losslib._array import (
     namespace,
     relu,
     stop_gradient,
+    sum_along,
 )
 from losslib._checks import check_axis, check_flag, check_floating
 
@@ -208,7 +209,7 @@ def softmax(input: Array, axis: int = -1) -> Array:
     shifted, _ = below_max(lift(input), axis)
     weights = xp.exp(shifted)
     return cast(
-        weights / xp.sum(weights, axis=axis, keepdims=True), input.dtype
+        weights / sum_along(weights, axis, keepdims=True), input.dtype
     )
 
 
@@ -353,7 +354,7 @@ def minus_abs(z: Array) -> Array:
 def _log_sum(shifted: Array, axis: int) -> Array:
     """Return log Σ exp along an axis, kept; where every class is left out, -inf without a slope."""
     xp = library(shifted)
-    total = xp.sum(xp.exp(shifted), axis=axis, keepdims=True)
+    total = sum_along(xp.exp(shifted), axis, keepdims=True)
     nothing = total == 0
     return xp.where(nothing, -math.inf, log(xp.where(nothing, 1.0, total)))
 

@@ -5,7 +5,13 @@ The chapter *Cross-entropy* derives both functions from identity (M) and reads t
 
 from __future__ import annotations
 
-from losslib._array import Array, class_axis, library, lift, product_sum
+from losslib._array import (
+    Array,
+    class_axis,
+    lift,
+    product_sum,
+    sum_along,
+)
 from losslib._classes import log_sum, samples_of, surprise
 from losslib.logits import below_max
 from losslib.objective import Reduction
@@ -178,7 +184,7 @@ def nll_loss(
 
 def _mean_surprise(z: Array, shares: Array) -> Array:
     """Return minus the log-softmax of all classes, each times its share, summed."""
-    xp, axis = library(z), class_axis(z)
+    axis = class_axis(z)
     margins, _ = below_max(z, axis)
     pull = product_sum(shares, margins, axis)
-    return xp.sum(shares, axis=axis) * log_sum(margins, z) - pull
+    return sum_along(shares, axis) * log_sum(margins, z) - pull

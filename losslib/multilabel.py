@@ -105,7 +105,7 @@ def multilabel_soft_margin_loss(
         loss = bernoulli_nll(z, y)
     else:
         w = cast(weight, z.dtype)
-        loss = w * bernoulli_nll(silence(z, w), y)
+        loss = silence(w, w) * bernoulli_nll(silence(z, w), y)
     return reduce(xp.mean(loss, axis=-1), reduction, like=input)
 
 

@@ -321,6 +321,61 @@ def test_a_tensor_without_values_has_a_shape(name) -> None:
     assert (got.shape, got.dtype) == (real.shape, real.dtype)
 
 
+LONG = [
+    "brier_score",
+    "cross_entropy",
+    "entropy",
+    "hellinger_distance",
+    "jensen_shannon_divergence",
+    "kl_divergence",
+    "renyi_divergence",
+]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_numpy_adds_along_any_axis_to_all_digits(name, rng) -> None:
+    """Along all but the last it adds one by one: in float32, of many, to four digits or none."""
+    p, q = rng.dirichlet(np.ones(300_000), 2).astype("float32")
+    loss, first = getattr(losslib, name), p[None, :, None]
+    if name == "entropy":
+        f = partial(loss, axis=1)
+    elif name == "cross_entropy":
+        label = np.zeros((1, 1), dtype=int)
+        f = partial(loss, target=label, label_smoothing=0.5)
+    elif name == "brier_score":
+        f = partial(loss, target=np.zeros((1, 1), dtype=int))
+    else:
+
+        def f(p: Any) -> Any:
+            return loss(p, q[None, :, None].astype(p.dtype), axis=1)
+
+    expected = f(first.astype("float64"))
+    np.testing.assert_allclose(f(first), expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("binary_cross_entropy_with_logits", "weight"),
+        ("binary_cross_entropy", "weight"),
+        ("multilabel_soft_margin_loss", "weight"),
+        ("sigmoid_focal_loss", "sample_weight"),
+        ("mse_loss", "weight"),
+    ],
+)
+def test_a_weight_of_0_has_no_gradient(name, key) -> None:
+    """It is a mask: of what it hides nothing is known, not even how the loss would rise with it."""
+    entry = TABLE[name]
+    arrays = on(TORCH, required(entry, entry.all))
+    weight = torch.ones_like(arrays[entry.first])
+    weight[..., 0] = 0
+    weight.requires_grad_()
+    loss = entry.ours(**arrays, **{key: weight}, reduction="sum")
+    (slope,) = torch.autograd.grad(loss, weight)
+    assert not slope[..., 0].any()
+    assert slope[..., 1:].all()
+
+
 @pytest.mark.parametrize("eight", ["float8_e4m3fn", "float8_e5m2"])
 @pytest.mark.parametrize("name", by_entry())
 def test_eight_bits(name, eight) -> None:
