@@ -335,20 +335,21 @@ LONG = [
 @pytest.mark.parametrize("name", LONG)
 def test_numpy_adds_along_any_axis_to_all_digits(name, rng) -> None:
     """Along all but the last it adds one by one: in float32, of many, to four digits or none."""
-    p, q = rng.dirichlet(np.ones(300_000), 2).astype("float32")
-    loss, first = getattr(losslib, name), p[None, :, None]
+    p, q = rng.dirichlet(np.ones(300_000), (2, 1, 2)).astype("float32")
+    first, second = np.swapaxes(p, 1, 2), np.swapaxes(q, 1, 2)
+    loss, label = getattr(losslib, name), np.zeros((1, 2), dtype=int)
     if name == "entropy":
         f = partial(loss, axis=1)
     elif name == "cross_entropy":
-        label = np.zeros((1, 1), dtype=int)
         f = partial(loss, target=label, label_smoothing=0.5)
     elif name == "brier_score":
-        f = partial(loss, target=np.zeros((1, 1), dtype=int))
+        f = partial(loss, target=label)
     else:
 
         def f(p: Any) -> Any:
-            return loss(p, q[None, :, None].astype(p.dtype), axis=1)
+            return loss(p, second.astype(p.dtype), axis=1)
 
+    first = np.ascontiguousarray(first)
     expected = f(first.astype("float64"))
     np.testing.assert_allclose(f(first), expected, rtol=2e-6)
 
