@@ -170,15 +170,18 @@ def _sum_ahead() -> Any:
 
         @staticmethod
         def backward(ctx: Any, upstream: Array) -> tuple[Array | None, ...]:
-            half = len(ctx.saved_tensors) // 2
-            arrays = ctx.saved_tensors[:half]
+            saved = (
+                ctx.saved_tensors
+            )  # to be read once: each read may make them anew
+            half = len(saved) // 2
             if not torch.is_grad_enabled():
-                gradients = ctx.saved_tensors[half:]
+                gradients = saved[half:]
                 scaled = (
                     None if x is None else upstream * x for x in gradients
                 )
                 return None, None, *scaled
             # a gradient that is to be differentiated itself
+            arrays = saved[:half]
             f, rows, shared = behind_layer(ctx.f), arrays[:3], arrays[3:]
             total = in_chunks(f, ctx.size, rows, shared).sum()
             needed = ctx.needs_input_grad[2:]

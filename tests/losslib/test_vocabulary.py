@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
 
 from harness import (
     BY_DTYPE,
@@ -287,6 +288,16 @@ def test_the_gradient_scales_and_the_graph_can_be_kept() -> None:
     torch.testing.assert_close([3 * g for g in once], list(thrice))
     with torch.no_grad():
         torch.testing.assert_close(linear_cross_entropy(x, w, t), loss)
+
+
+def test_inside_a_checkpoint() -> None:
+    leaf, other = (TORCH.array(X).requires_grad_() for _ in range(2))
+    w, t = map(TORCH.array, (W, T))
+    checkpoint(
+        linear_cross_entropy, leaf, w, t, use_reentrant=False
+    ).backward()
+    linear_cross_entropy(other, w, t).backward()
+    torch.testing.assert_close(leaf.grad, other.grad)
 
 
 @pytest.mark.parametrize(
