@@ -180,8 +180,10 @@ def _sum_ahead() -> Any:
                     None if x is None else upstream * x for x in gradients
                 )
                 return None, None, *scaled
-            # a gradient that is to be differentiated itself
-            arrays = saved[:half]
+            # a gradient that is to be differentiated itself, at views, which depend on no other
+            arrays = [
+                None if x is None else x.view_as(x) for x in saved[:half]
+            ]
             f, rows, shared = behind_layer(ctx.f), arrays[:3], arrays[3:]
             total = in_chunks(f, ctx.size, rows, shared).sum()
             needed = ctx.needs_input_grad[2:]

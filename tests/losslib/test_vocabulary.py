@@ -300,6 +300,23 @@ def test_inside_a_checkpoint() -> None:
     torch.testing.assert_close(leaf.grad, other.grad)
 
 
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_target_and_a_weight_that_follow_the_input(twice) -> None:
+    """A gradient that can be differentiated is the same gradient."""
+    x, w = (TORCH.array(a).requires_grad_() for a in (X, W))
+
+    def gradients(of_layer):
+        share, p = torch.sigmoid(x.sum(1)), torch.softmax(x @ w.T / 2, 1)
+        loss = of_layer(x, w, p, sample_weight=share, reduction="sum")
+        return torch.autograd.grad(loss, (x, w), create_graph=twice)
+
+    def at_once(x, w, p, **options):
+        return cross_entropy(x @ w.T, p, **options)
+
+    got = gradients(partial(linear_cross_entropy, chunk_size=3))
+    torch.testing.assert_close(got, gradients(at_once))
+
+
 @pytest.mark.parametrize(
     ("args", "options", "words"),
     [
