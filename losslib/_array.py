@@ -536,7 +536,7 @@ def _given_slope() -> Any:
             ctx.mark_non_differentiable(output[1])
             *tensors, ctx.last = arguments
             ctx.save_for_backward(*tensors, output[1])
-            ctx.save_for_forward(output[1])
+            ctx.save_for_forward(*tensors)
 
         @staticmethod
         def backward(ctx: Any, g: Any, _: Any) -> Any:
@@ -550,7 +550,7 @@ def _given_slope() -> Any:
 
         @staticmethod
         def jvp(ctx: Any, _: Any, __: Any, dx: Any, *rest: Any) -> Any:
-            (slope,) = ctx.saved_tensors
+            _, slope = ctx.value_and_slope(*ctx.saved_tensors, ctx.last)
             dy = slope * dx
             return dy.sum(dim=ctx.over) if ctx.over else dy, None
 
