@@ -66,14 +66,18 @@ def sum_in_chunks(
     """Return the sum of what `in_chunks` returns of f behind its linear layer.
 
     Its gradient is known up to a factor as soon as the chunk is made. PyTorch, where it runs
-    eagerly, makes each chunk once, and takes the gradient then.
+    eagerly and without forward derivatives, makes each chunk once, and takes the gradient then.
     """
     arrays = [x for x in (*rows, *shared) if x is not None]
     torch = sys.modules.get("torch")
     if (
         torch
         and torch.is_tensor(rows[0])
-        and all(concrete(x) for x in arrays)
+        and all(
+            concrete(x)
+            and torch.autograd.forward_ad.unpack_dual(x).tangent is None
+            for x in arrays
+        )
         and any(x.requires_grad for x in arrays)
         and torch.is_grad_enabled()
     ):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
 
 from harness import (
@@ -298,6 +299,23 @@ def test_inside_a_checkpoint() -> None:
     ).backward()
     linear_cross_entropy(other, w, t).backward()
     torch.testing.assert_close(leaf.grad, other.grad)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_forward_derivatives() -> None:
+    """Also where an argument without a tangent needs a gradient, as a layer does."""
+    x, w, t = map(TORCH.array, (X, W, T))
+    w.requires_grad_()
+    found = []
+    for loss in (
+        lambda x: linear_cross_entropy(x, w, t, chunk_size=3),
+        lambda x: cross_entropy(x @ w.T, t),
+    ):
+        with forward_ad.dual_level():
+            dual = loss(forward_ad.make_dual(x, x.flip(0)))
+            along = forward_ad.unpack_dual(dual).tangent
+            found.append((along, *torch.autograd.grad(along, w)))
+    torch.testing.assert_close(*found)
 
 
 @pytest.mark.parametrize("twice", [False, True])
