@@ -489,12 +489,15 @@ def _as_one(
         return x.new_empty(kept), x.new_empty(x.shape)
 
     def keep(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(output[1])
-        ctx.none = [None] * len(inputs[1])
+        x, rest, ctx.last = inputs
+        ctx.save_for_backward(x, *rest, output[1])
 
     def backward(ctx: Any, g: Any, _: Any) -> Any:
-        (slope,) = ctx.saved_tensors
-        return spread(g, over) * slope, ctx.none, None
+        *tensors, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient is to be differentiated
+            _, slope = value_and_slope(*tensors, ctx.last)
+        none = [None] * (len(tensors) - 1)
+        return spread(g, over) * slope, none, None
 
     one = torch.library.custom_op(
         f"losslib::{name}",
