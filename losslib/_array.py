@@ -498,12 +498,15 @@ def _as_one(
         return x.new_empty(kept), x.new_empty(x.shape)
 
     def keep(ctx: Any, inputs: Any, output: Any) -> None:
-        ctx.save_for_backward(output[1])
-        ctx.none = [None] * len(inputs[1])
+        x, rest, ctx.last = inputs
+        ctx.save_for_backward(x, *rest, output[1])
 
     def backward(ctx: Any, g: Any, _: Any) -> Any:
-        (slope,) = ctx.saved_tensors
-        return spread(g, over) * slope, ctx.none, None
+        *tensors, slope = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient is to be differentiated
+            _, slope = value_and_slope(*tensors, ctx.last)
+        none = [None] * (len(tensors) - 1)
+        return spread(g, over) * slope, none, None
 
     one = torch.library.custom_op(
         f"losslib::{name}",
@@ -545,7 +548,7 @@ def _given_slope() -> Any:
             ctx.mark_non_differentiable(output[1])
             *tensors, ctx.last = arguments
             ctx.save_for_backward(*tensors, output[1])
-            ctx.save_for_forward(output[1])
+            ctx.save_for_forward(*tensors)
 
         @staticmethod
         def backward(ctx: Any, g: Any, _: Any) -> Any:
@@ -559,7 +562,7 @@ def _given_slope() -> Any:
 
         @staticmethod
         def jvp(ctx: Any, _: Any, __: Any, dx: Any, *rest: Any) -> Any:
-            (slope,) = ctx.saved_tensors
+            _, slope = ctx.value_and_slope(*ctx.saved_tensors, ctx.last)
             dy = slope * dx
             return dy.sum(dim=ctx.over) if ctx.over else dy, None
 

@@ -66,14 +66,18 @@ def sum_in_chunks(
     """Return the sum of what `in_chunks` returns of f behind its linear layer.
 
     Its gradient is known up to a factor as soon as the chunk is made. PyTorch, where it runs
-    eagerly, makes each chunk once, and takes the gradient then.
+    eagerly and without forward derivatives, makes each chunk once, and takes the gradient then.
     """
     arrays = [x for x in (*rows, *shared) if x is not None]
     torch = sys.modules.get("torch")
     if (
         torch
         and torch.is_tensor(rows[0])
-        and all(concrete(x) for x in arrays)
+        and all(
+            concrete(x)
+            and torch.autograd.forward_ad.unpack_dual(x).tangent is None
+            for x in arrays
+        )
         and any(x.requires_grad for x in arrays)
         and torch.is_grad_enabled()
     ):
@@ -170,15 +174,20 @@ def _sum_ahead() -> Any:
 
         @staticmethod
         def backward(ctx: Any, upstream: Array) -> tuple[Array | None, ...]:
-            half = len(ctx.saved_tensors) // 2
-            arrays = ctx.saved_tensors[:half]
+            saved = (
+                ctx.saved_tensors
+            )  # to be read once: each read may make them anew
+            half = len(saved) // 2
             if not torch.is_grad_enabled():
-                gradients = ctx.saved_tensors[half:]
+                gradients = saved[half:]
                 scaled = (
                     None if x is None else upstream * x for x in gradients
                 )
                 return None, None, *scaled
-            # a gradient that is to be differentiated itself
+            # a gradient that is to be differentiated itself, at views, which depend on no other
+            arrays = [
+                None if x is None else x.view_as(x) for x in saved[:half]
+            ]
             f, rows, shared = behind_layer(ctx.f), arrays[:3], arrays[3:]
             total = in_chunks(f, ctx.size, rows, shared).sum()
             needed = ctx.needs_input_grad[2:]

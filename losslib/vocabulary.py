@@ -52,8 +52,8 @@ def linear_cross_entropy(
 
     The value and the gradients are those of ``cross_entropy(x @ W.T + b, …)``; what is held is the
     logits of one chunk. PyTorch, run eagerly, takes the gradient of "mean" and "sum" chunk by
-    chunk in the forward pass. The gradient of "none", that of a compiled function and that of JAX
-    make each chunk again. Transforms of ``torch.func`` keep every chunk.
+    chunk in the forward pass. The gradient of "none", that of a forward derivative, of a compiled
+    function and of JAX make each chunk again. Transforms of ``torch.func`` keep every chunk.
 
     Parameters
     ----------

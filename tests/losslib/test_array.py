@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.special
 import torch
+from torch.autograd import forward_ad
 
 import losslib
 from harness import BY_DTYPE, JAX, NUMPY, TORCH
@@ -279,6 +280,25 @@ def test_a_slope_that_is_given(differentiable) -> None:
     np.testing.assert_array_equal(
         differentiable.numpy(twice), 3 * differentiable.numpy(x) ** 2
     )
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_the_slope_of_a_forward_derivative() -> None:
+    """Where x needs a gradient, so does its derivative along a tangent."""
+    x = torch.arange(3.0, requires_grad=True)
+
+    def both(x, scale, power):
+        return scale * x**power, scale * power * x ** (power - 1)
+
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(x, torch.ones(3))
+        y = _array.with_slope(
+            lambda *x: both(*x)[0], both, dual, torch.tensor(2.0), 3
+        )
+        along = forward_ad.unpack_dual(y).tangent
+        (twice,) = torch.autograd.grad(along.sum(), x)
+    np.testing.assert_array_equal(along.detach(), [0.0, 6.0, 24.0])
+    np.testing.assert_array_equal(twice, [0.0, 12.0, 24.0])
 
 
 def test_repeat(backend) -> None:

@@ -634,6 +634,17 @@ def test_a_compiler_does_not_unroll_the_frames() -> None:
     assert sizes[0] == sizes[1]
 
 
+def test_second_derivative_of_the_one_operation(compiled) -> None:
+    """By "eager": behind the others, PyTorch itself drops the second derivative."""
+    rest = torch.tensor([[1, 1], [2, 1]]), (4, 3), (2, 2)
+    found = []
+    for loss in (compiled(ctc_loss, backend="eager"), ctc_loss):
+        x = torch.tensor(log_probs((4, 2, 3)), requires_grad=True)
+        (slope,) = torch.autograd.grad(loss(x, *rest), x, create_graph=True)
+        found.append(torch.autograd.grad(slope.square().sum(), x)[0])
+    close(*found, rtol=1e-12)
+
+
 def test_compiled_beneath_other_transforms() -> None:
     x = torch.tensor(log_probs((3, 4, 2, 4)))
     y = torch.tensor([[1, 2], [3, 1]])

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch.autograd import forward_ad
+from torch.utils.checkpoint import checkpoint
 
 from harness import (
     BY_DTYPE,
@@ -287,6 +289,50 @@ def test_the_gradient_scales_and_the_graph_can_be_kept() -> None:
     torch.testing.assert_close([3 * g for g in once], list(thrice))
     with torch.no_grad():
         torch.testing.assert_close(linear_cross_entropy(x, w, t), loss)
+
+
+def test_inside_a_checkpoint() -> None:
+    leaf, other = (TORCH.array(X).requires_grad_() for _ in range(2))
+    w, t = map(TORCH.array, (W, T))
+    checkpoint(
+        linear_cross_entropy, leaf, w, t, use_reentrant=False
+    ).backward()
+    linear_cross_entropy(other, w, t).backward()
+    torch.testing.assert_close(leaf.grad, other.grad)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")
+def test_forward_derivatives() -> None:
+    """Also where an argument without a tangent needs a gradient, as a layer does."""
+    x, w, t = map(TORCH.array, (X, W, T))
+    w.requires_grad_()
+    found = []
+    for loss in (
+        lambda x: linear_cross_entropy(x, w, t, chunk_size=3),
+        lambda x: cross_entropy(x @ w.T, t),
+    ):
+        with forward_ad.dual_level():
+            dual = loss(forward_ad.make_dual(x, x.flip(0)))
+            along = forward_ad.unpack_dual(dual).tangent
+            found.append((along, *torch.autograd.grad(along, w)))
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_target_and_a_weight_that_follow_the_input(twice) -> None:
+    """A gradient that can be differentiated is the same gradient."""
+    x, w = (TORCH.array(a).requires_grad_() for a in (X, W))
+
+    def gradients(of_layer):
+        share, p = torch.sigmoid(x.sum(1)), torch.softmax(x @ w.T / 2, 1)
+        loss = of_layer(x, w, p, sample_weight=share, reduction="sum")
+        return torch.autograd.grad(loss, (x, w), create_graph=twice)
+
+    def at_once(x, w, p, **options):
+        return cross_entropy(x @ w.T, p, **options)
+
+    got = gradients(partial(linear_cross_entropy, chunk_size=3))
+    torch.testing.assert_close(got, gradients(at_once))
 
 
 @pytest.mark.parametrize(
