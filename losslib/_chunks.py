@@ -174,9 +174,8 @@ def _sum_ahead() -> Any:
 
         @staticmethod
         def backward(ctx: Any, upstream: Array) -> tuple[Array | None, ...]:
-            saved = (
-                ctx.saved_tensors
-            )  # to be read once: each read may make them anew
+            # read once: inside a checkpoint, each read would make them anew
+            saved = ctx.saved_tensors
             half = len(saved) // 2
             if not torch.is_grad_enabled():
                 gradients = saved[half:]
