@@ -184,9 +184,9 @@ def _sum_ahead() -> Any:
                 )
                 return None, None, *scaled
             # a gradient that is to be differentiated itself, at views, which depend on no other
-            arrays = [
+            arrays = tuple(
                 None if x is None else x.view_as(x) for x in saved[:half]
-            ]
+            )
             f, rows, shared = behind_layer(ctx.f), arrays[:3], arrays[3:]
             total = in_chunks(f, ctx.size, rows, shared).sum()
             needed = ctx.needs_input_grad[2:]
