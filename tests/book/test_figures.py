@@ -196,6 +196,16 @@ def test_the_still_picture_and_the_summary(shown):
     )  # one line each: values, three frames, what stands still
 
 
+@pytest.mark.parametrize(("frames", "drawn"), [(2, 2), (6, 6), (7, 5)])
+def test_the_still_picture_has_all_of_a_few_frames(shown, frames, drawn):
+    values = [101 + k for k in range(frames)]
+    style.slider(
+        "*a*", values, alt="a b c", caption="c", bars={"b": values}
+    )
+    svg = shown[0]["image/svg+xml"]
+    assert sum(f"<!-- {value} -->" in svg for value in values) == drawn
+
+
 def test_round_off_does_not_reach_the_bytes(shown):
     half_way = np.array([[0.1, 0.3, 0.5]] * 3)  # between two decimals
     for noise in (1e-13, -1e-13):

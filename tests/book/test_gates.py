@@ -1,6 +1,7 @@
 """The book cannot lie silently: the gates on its notebooks and pages, and a fault for each gate."""
 
 import io
+import json
 from decimal import Decimal
 from pathlib import Path
 
@@ -529,6 +530,53 @@ def test_every_erratum_of_the_parts_that_stand_has_one_place():
     assert sorted(
         n for some in gates.ERRATA.values() for n in some
     ) == list(range(1, 37))
+
+
+KEPT = "tests/book/errata.json"
+
+
+def kept_errata():
+    return json.loads((ROOT / KEPT).read_text(encoding="utf-8"))
+
+
+def test_errata_keep_their_numbers():
+    kept = kept_errata()
+    passes(
+        gates.errata_keep_their_numbers(
+            gates.errata_numbered(BOOK), kept, KEPT
+        )
+    )
+    # 37 is struck, and tells no claim
+    assert {*kept, "37"} == {str(n) for n in range(1, len(kept) + 2)}
+    assert len(kept) >= 60
+
+
+def test_the_page_of_errata_has_their_anchors():
+    (page,) = (c for c in BOOK if c.name == "errata")
+    text = "\n".join(
+        output.get("data", {}).get("text/markdown", "")
+        for cell in page.nb.cells
+        for output in cell.get("outputs", [])
+    )
+    for number, claims in kept_errata().items():
+        first = next(iter(claims.values()))[0]
+        assert f"(erratum-{number})=\n**{number}.** *{first}*" in text
+
+
+def test_errata_that_change_their_numbers():
+    kept = kept_errata()
+
+    def say(told):
+        return gates.errata_keep_their_numbers(told, kept, KEPT)
+
+    passes(say(kept))
+    swapped = kept | {"38": kept["39"], "39": kept["38"]}
+    one, other = say(swapped)
+    says([one], "erratum 38 was", "stays", KEPT)
+    says([other], "erratum 39 was")
+    gone = {number: kept[number] for number in kept if number != "61"}
+    says(say(gone), "erratum 61 was", "is None")
+    says(say(kept | {"70": {"ctc": ["c"]}}), "70 is new", "the number 62")
 
 
 # --- Numbers ----------------------------------------------------------------------------------

@@ -137,7 +137,8 @@ def slider(
     """Display a figure that the reader moves, by mouse or by keyboard, with a slider.
 
     There is one frame for each value of a parameter, and all of them are computed here. Where
-    nothing can move (on paper, without scripts), five frames stand in one still picture.
+    nothing can move (on paper, without scripts), five frames (all, of up to six) stand in one still
+    picture.
 
     Parameters
     ----------
@@ -673,11 +674,14 @@ def _frames(plot: _Plot, marks: list[_Mark]) -> list[str]:
 
 
 def _still(plot: _Plot, marks: list[_Mark]) -> Figure:
-    """Draw five frames in one picture."""
+    """Draw five frames in one picture, or all if there are no more than six."""
     figure: Figure = plt.figure()
     axes = figure.add_subplot()
     frames = len(plot.values)
-    picked = np.unique(np.linspace(0, frames - 1, 5).round().astype(int))
+    count = frames if frames <= 6 else 5
+    picked = np.unique(
+        np.linspace(0, frames - 1, count).round().astype(int)
+    )
     shades = np.linspace(0.3, 1.0, len(picked))
     for mark in marks:
         chosen = (

@@ -9,7 +9,7 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_DOWN, Decimal
 from functools import cached_property
@@ -607,6 +607,42 @@ def errata_refuted(chapter: Chapter) -> list[str]:
         )
         for number in ERRATA.get(chapter.name, ())
         if str(number) not in found
+    ]
+
+
+def errata_numbered(
+    book: Iterable[Chapter],
+) -> dict[str, dict[str, list[str]]]:
+    """Give the claims that are refuted under each number of the errata, by chapter."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for chapter in book:
+        for cell in chapter.cells:
+            for record in cell.records:
+                number = record["detail"].get("erratum")
+                if record["kind"] == "refutes" and number:
+                    claims = told.setdefault(str(number), {})
+                    claims.setdefault(chapter.name, []).append(
+                        record["statement"]
+                    )
+    return told
+
+
+def errata_keep_their_numbers(
+    told: Mapping[str, Any], kept: Mapping[str, Any], where: str
+) -> list[str]:
+    """Each number of the errata says what it said when it was first given; new ones come behind."""
+    messages = [
+        f"erratum {number} was {kept[number]}, and is {told.get(number)}: a number is cited, so it "
+        f"stays. Give another claim another number; the same one in other words, in {where}"
+        for number in kept
+        if told.get(number) != kept[number]
+    ]
+    last = max(map(int, kept), default=0)
+    return messages + [
+        f"erratum {number} is new: write it in {where}, with the number {last + k}"
+        for k, number in enumerate(
+            sorted(set(told) - set(kept), key=int), 1
+        )
     ]
 
 
