@@ -20,6 +20,8 @@ from losslib._array import (
     log_gamma,
     namespace,
     number,
+    quiet,
+    stop_gradient,
     times,
 )
 from losslib._checks import (
@@ -415,11 +417,31 @@ def _deviance(x: Array, y: Array, power: float) -> Array:
     if power == 0:
         return r * r
     xp = library(x)
-    near = xp.abs(r) < 0.2 * x
+    near = xp.abs(r) < min(0.2, 1.5 / abs(power)) * x
     part = xp.where(near, r, 0.0) / x
     total = sum(w * (1 + t * part) ** -power for t, w in _NODES)
-    integral = part * part * total * xp.where(near, x, 1.0) ** (2 - power)
-    return 2 * xp.where(near, integral, _formula(x, y, power))
+    x, y, scale = _in_range(x, y, 2 - power)
+    integral = xp.where(near, x, 1.0) ** (2 - power) * part * part * total
+    return scale * (2 * xp.where(near, integral, _formula(x, y, power)))
+
+
+def _in_range(
+    x: Array, y: Array, b: float
+) -> tuple[Array, Array, Array | float]:
+    """Return x and y in a unit in which their powers b are finite, and that power of the unit."""
+    if -0.5 <= b <= 1:
+        return x, y, 1.0
+    xp = library(x)
+    most = float(xp.finfo(x.dtype).max)
+    bound = math.sqrt(most) ** (1 / b)  # where x^b is √most
+    if b > 0:
+        unit = xp.clip(xp.maximum(x, y) / bound, min=1.0)
+    else:
+        unit = xp.clip(xp.minimum(x, y) / bound, max=1.0)
+    unit = stop_gradient(unit)
+    with quiet(x, over="ignore"):
+        scale = xp.clip(unit**b, max=most / 4)  # times 0 it is 0
+    return x / unit, y / unit, scale
 
 
 def _formula(x: Array, y: Array, power: float) -> Array:
@@ -433,8 +455,8 @@ def _formula(x: Array, y: Array, power: float) -> Array:
     if abs(b) < 0.1:
         ratio = xp.where(y > 0, ratio, -math.inf)
         return x**b * (y / x - 1 - _growth(b, ratio)) / -a
-    above = xp.where(y > 0, held**b, 0.0)
-    return above / (a * b) - y * x**a / a + x**b / b
+    above, root = xp.where(y > 0, held**b, 0.0), x ** (a / 2)
+    return above / (a * b) - y * root * root / a + x**b / b
 
 
 def _growth(rate: float, u: Array) -> Array:

@@ -347,6 +347,61 @@ def test_near_the_target_to_all_digits(backend, loss, power) -> None:
     assert np.all(got >= 0)
 
 
+@pytest.mark.parametrize("power", [-10, -3.5, -1, 2.6, 3, 4, 10, 30])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tweedie_is_finite_where_it_is(backend, power, dtype) -> None:
+    """Though powers on the way to it overflow, of the means or of what the powers balance."""
+    info = np.finfo(dtype)
+    means = np.array([1e-20, 1e-5, 0.0174, 1.0, 50.0, 1e5, 1e20])
+    ratios = np.array([1.0, 1.001, 0.5, 0.79, 1.3, 1e-3, 1e3, 1e-9, 1e9])
+    x = np.repeat(means, len(ratios)).astype(dtype)
+    y = (x * np.tile(ratios, len(means))).astype(dtype)
+    with np.errstate(over="ignore"):
+        got = backend.numpy(
+            tweedie_deviance(
+                backend.array(x, dtype),
+                backend.array(y, dtype),
+                power=power,
+                reduction="none",
+            )
+        )
+    np.testing.assert_array_equal(got[:: len(ratios)], 0.0)
+    expected = []
+    with mpmath.workdps(80):
+        p = mpmath.mpf(power)
+        for a, b in zip(
+            map(mpmath.mpf, x.tolist()),
+            map(mpmath.mpf, y.tolist()),
+            strict=True,
+        ):
+            d = (
+                b ** (2 - p) / ((1 - p) * (2 - p))
+                - b * a ** (1 - p) / (1 - p)
+                + a ** (2 - p) / (2 - p)
+            )
+            expected.append(0.0 if a == b else float(2 * d))
+    expected = np.array(expected)
+    expected[expected > info.max] = np.inf
+    seen = (expected == 0) | (expected > 1e4 * info.tiny)
+    np.testing.assert_allclose(
+        got[seen], expected[seen], rtol=2e3 * info.eps
+    )
+
+
+def test_slopes_of_tweedie_at_any_size(differentiable) -> None:
+    """Where the powers of the mean overflow, too: 0 at the target, not nan."""
+    for power, mean in [(-10, 1e5), (-1, 1e20), (4, 1e-20), (30, 1e-3)]:
+        x = np.array([mean, mean, mean])
+        y = differentiable.array([mean, 3 * mean, mean / 3], "float32")
+        slope = differentiable.gradient(
+            lambda a, y=y, p=power: tweedie_deviance(
+                a, y, power=p, reduction="none"
+            )[:1],
+            differentiable.array(x, "float32"),
+        )
+        np.testing.assert_array_equal(slope, 0.0)
+
+
 def test_a_deviance_is_twice_a_kl_divergence(backend) -> None:
     """Of the two distributions, summed up or integrated."""
     k = np.arange(100)
