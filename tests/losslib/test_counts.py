@@ -650,6 +650,113 @@ def test_negative_binomial_at_the_extremes(differentiable, a) -> None:
     )
 
 
+def exact(x, y, a):
+    """Return the loss and its slopes in x and in the dispersion, by mpmath."""
+    with mpmath.workdps(60):
+        x, y, a = map(mpmath.mpf, (x, y, a))
+        mean = mpmath.exp(x)
+        if a == 0:
+            value = mean - x * y + mpmath.loggamma(y + 1)
+            slopes = mean - y, (y - (y - mean) ** 2) / 2
+        else:
+            r, log1p = 1 / a, mpmath.log1p(a * mean)
+            value = (
+                mpmath.loggamma(y + 1) + mpmath.loggamma(r) - mpmath.loggamma(y + r)
+                + (y + r) * log1p - y * mpmath.log(a * mean)
+            )  # fmt: skip
+            rising = mpmath.digamma(y + r) - mpmath.digamma(r)
+            slopes = (
+                (mean - y) / (1 + a * mean),
+                (y + r) * mean / (1 + a * mean)
+                - y / a
+                - (log1p - rising) / a**2,
+            )
+        return [float(v) for v in (value, *slopes)]
+
+
+@pytest.mark.parametrize(
+    "a", [0.0, 1e-6, 1e-3, 0.049, 0.051, 0.125, 1.0, 10.0, 1e6]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_counts_keep_their_digits(backend, dtype, a) -> None:
+    """Though the logarithms of the factorial, and y log μ, are a million times as large."""
+    y = np.repeat([20.0, 1e3, 1e4, 1e6, 1e7], 7)
+    gap = np.tile([0.0, 1e-3, -0.01, 0.1, -0.6, 2.0, -9.0], 5)
+    x = (np.log(y) + gap).astype(dtype)
+    a = float(np.asarray(a, dtype))
+    value, in_x, in_a = np.array(
+        [exact(float(b), c, a) for b, c in zip(x, y, strict=True)]
+    ).T
+    own = [backend.array(v, dtype) for v in (x, y)]
+    losses = [partial(negative_binomial_nll_loss, dispersion=a)]
+    if a == 0:
+        losses.append(partial(poisson_nll_loss, full="exact"))
+    eps = np.finfo(dtype).eps
+    for loss in losses:
+        got = backend.numpy(loss(*own, reduction="none"))
+        slack = np.abs(value) + np.abs(in_x * x)  # of x itself
+        assert np.all(np.abs(got - value) <= 30 * eps * slack)
+    if backend.name == "numpy":
+        return
+    got = backend.gradient(
+        lambda b: negative_binomial_nll_loss(b, own[1], a, reduction="sum"),
+        own[0],
+    )
+    mean = np.exp(x.astype(float))
+    slack = np.abs(in_x) + mean * (1 + a * y) / (1 + a * mean) ** 2
+    assert np.all(np.abs(got - in_x) <= 30 * eps * slack)
+    got = backend.gradient(
+        lambda b: negative_binomial_nll_loss(*own, b, reduction="sum"),
+        backend.array(np.full_like(x, a), dtype),
+    )
+    slack = (
+        np.abs(in_a)
+        + np.abs(mean - y) * mean * np.abs(x) / (1 + a * mean) ** 2
+    )
+    assert np.all(np.abs(got - in_a) <= 150 * eps * slack)
+
+
+def test_large_counts_from_means(backend) -> None:
+    y = np.array([1e6, 1e6, 1e6, 30.0, 19.0])
+    mean = np.array([1e6, 1.001e6, 3e6, 31.0, 1e-3])
+    for eps in (1e-8, 0.5):
+        x = np.log(mean + eps)
+        expected = [exact(*b, 0)[0] - eps for b in zip(x, y, strict=True)]
+        for dtype, rtol in (("float64", 1e-9), ("float32", 2e-5)):
+            got = poisson_nll_loss(
+                *(backend.array(v, dtype) for v in (mean, y)),
+                log_input=False,
+                full="exact",
+                eps=eps,
+                reduction="none",
+            )
+            np.testing.assert_allclose(
+                backend.numpy(got), expected, rtol=rtol
+            )
+
+
+def test_large_counts_are_twice_differentiable() -> None:
+    """In every argument, where the forms of few and many, near and far meet."""
+    leaf = partial(torch.tensor, dtype=torch.float64, requires_grad=True)
+    y = leaf([21.0, 25.0, 40.0, 60.0, 90.0])
+    x = leaf([3.1, 2.0, 6.0, 4.05, 4.6])
+    for a in (0.01, 0.3, 4.0):
+        alpha = leaf([a] * 5)
+        f = partial(negative_binomial_nll_loss, reduction="none")
+        assert torch.autograd.gradcheck(f, (x, y, alpha))
+        assert torch.autograd.gradgradcheck(f, (x, y, alpha))
+    for log_input in (True, False):
+        f = partial(
+            poisson_nll_loss,
+            log_input=log_input,
+            full="exact",
+            reduction="none",
+        )
+        rate = x if log_input else leaf(x.exp().tolist())
+        assert torch.autograd.gradcheck(f, (rate, y))
+        assert torch.autograd.gradgradcheck(f, (rate, y))
+
+
 def test_it_is_a_weighted_binary_cross_entropy(backend, rng) -> None:
     """With the logit x + log α: y times a success, r times a failure; less the number of ways."""
     x, y, a = rng.normal(size=9), rng.integers(9, size=9), 0.4
