@@ -282,8 +282,13 @@ def number(value: float, like: Array) -> Array:
     return library(like).full((), value, dtype=like.dtype, **_device(like))
 
 
-def numbers(values: Sequence[float], like: Array) -> Array:
-    """Return a list of numbers as an array, in the library, dtype and device of `like`."""
+def numbers(values: Sequence[float] | Array, like: Array) -> Array:
+    """Return a list of numbers as an array, in the library, dtype and device of `like`.
+
+    Or an array of that library, whose gradient goes on.
+    """
+    if hasattr(values, "detach"):
+        return values.to(like)  # type: ignore[union-attr]
     return library(like).asarray(values, dtype=like.dtype, **_device(like))
 
 

@@ -20,6 +20,8 @@ from losslib._array import (
     log_gamma,
     namespace,
     number,
+    quiet,
+    stop_gradient,
     times,
 )
 from losslib._checks import (
@@ -93,6 +95,9 @@ def poisson_nll_loss(
     -----
     Where the count is 0, the loss is the rate alone: 0 at :math:`x=-\infty`, and so is its slope.
 
+    With "exact" and a mean near a count from 20, it is computed as half a deviance plus what is
+    left at :math:`\mu=y`, so that no large terms cancel.
+
     Gradient: :math:`e^x-y`, or from rates :math:`1-\frac y{x+\varepsilon}`.
 
     Examples
@@ -117,6 +122,13 @@ def poisson_nll_loss(
         loss = x - y * xp.log(x + eps)
     if log_factorial:
         loss = loss + log_factorial(y)
+    if full == "exact":
+        mean = _held_exp(x) if log_input else x + eps
+        near = (y >= _MANY) & (xp.abs(mean - y) < y / 2)
+        mean, y = xp.where(near, mean, _MANY), xp.where(near, y, _MANY)
+        above = (mean - y) / y
+        close = y * (above - xp.log1p(above)) + _factorial_rest(y)
+        loss = xp.where(near, close if log_input else close - eps, loss)
     return reduce(loss, reduction, like=input)
 
 
@@ -177,6 +189,9 @@ def negative_binomial_nll_loss(
 
     Notes
     -----
+    For a count from 20 it is computed as half a deviance plus what is left at :math:`\mu=y`, so
+    that no large terms cancel.
+
     Gradient: :math:`\frac{\mu-y}{1+\alpha\mu}` in :math:`x`, never above :math:`1/\alpha`.
 
     Examples
@@ -204,10 +219,14 @@ def negative_binomial_nll_loss(
         broadcast=("dispersion",),
     )
     y, a = at_least_zero(y, "target"), at_least_zero(a, "dispersion")
-    if not log_input:
-        x = library(x).log(at_least_zero(x, "input") + eps)
-    loss = _trials(x, y, a) - _log_rising(y, a) + log_gamma(y + 1)
-    return reduce(loss, reduction, like=input)
+    if log_input:
+        mean = _held_exp(x)
+    else:
+        mean = at_least_zero(x, "input") + eps
+        x = library(x).log(mean)
+    few = library(y).where(y < _MANY, y, 0.0 * y)
+    loss = _trials(x, few, a) - _log_rising(few, a) + log_gamma(few + 1)
+    return reduce(_unless_many(loss, x, mean, y, a), reduction, like=input)
 
 
 def poisson_deviance(
@@ -415,11 +434,31 @@ def _deviance(x: Array, y: Array, power: float) -> Array:
     if power == 0:
         return r * r
     xp = library(x)
-    near = xp.abs(r) < 0.2 * x
+    near = xp.abs(r) < min(0.2, 1.5 / abs(power)) * x
     part = xp.where(near, r, 0.0) / x
     total = sum(w * (1 + t * part) ** -power for t, w in _NODES)
-    integral = part * part * total * xp.where(near, x, 1.0) ** (2 - power)
-    return 2 * xp.where(near, integral, _formula(x, y, power))
+    x, y, scale = _in_range(x, y, 2 - power)
+    integral = xp.where(near, x, 1.0) ** (2 - power) * part * part * total
+    return scale * (2 * xp.where(near, integral, _formula(x, y, power)))
+
+
+def _in_range(
+    x: Array, y: Array, b: float
+) -> tuple[Array, Array, Array | float]:
+    """Return x and y in a unit in which their powers b are finite, and that power of the unit."""
+    if -0.5 <= b <= 1:
+        return x, y, 1.0
+    xp = library(x)
+    most = float(xp.finfo(x.dtype).max)
+    bound = math.sqrt(most) ** (1 / b)  # where x^b is √most
+    if b > 0:
+        unit = xp.clip(xp.maximum(x, y) / bound, min=1.0)
+    else:
+        unit = xp.clip(xp.minimum(x, y) / bound, max=1.0)
+    unit = stop_gradient(unit)
+    with quiet(x, over="ignore"):
+        scale = xp.clip(unit**b, max=most / 4)  # times 0 it is 0
+    return x / unit, y / unit, scale
 
 
 def _formula(x: Array, y: Array, power: float) -> Array:
@@ -433,8 +472,8 @@ def _formula(x: Array, y: Array, power: float) -> Array:
     if abs(b) < 0.1:
         ratio = xp.where(y > 0, ratio, -math.inf)
         return x**b * (y / x - 1 - _growth(b, ratio)) / -a
-    above = xp.where(y > 0, held**b, 0.0)
-    return above / (a * b) - y * x**a / a + x**b / b
+    above, root = xp.where(y > 0, held**b, 0.0), x ** (a / 2)
+    return above / (a * b) - y * root * root / a + x**b / b
 
 
 def _growth(rate: float, u: Array) -> Array:
@@ -477,10 +516,70 @@ def _log_rising(y: Array, a: Array) -> Array:
     return xp.where(few, near, far + y * xp.log(large))
 
 
+# From this count on Stirling's series holds, and what is large in log y! cancels by its formula.
+_MANY = 20.0
+
+
+def _unless_many(
+    loss: Array, x: Array, mean: Array, y: Array, a: Array
+) -> Array:
+    """Return the loss, but for large counts the sum of half a deviance and the loss at μ = y."""
+    xp = library(x)
+    many = y >= _MANY
+    y, x = xp.where(many, y, _MANY), xp.where(many, x, math.log(_MANY))
+    near = many & (xp.abs(mean - y) < y / 2)
+    mean = xp.where(near, mean, y)
+    rest = 1 / (1 + a * y)
+    above = (mean - y) / y
+    close = y * (
+        rest * above * _log1p_ratio((1 - rest) * above)
+        + xp.log1p(-rest * (mean - y) / mean)
+    )
+    least = (
+        _factorial_rest(y)
+        + 0.5 * xp.log1p(a * y)
+        + _beyond_stirling_at(a)
+        - _beyond_stirling(a * rest)
+    )
+    half = xp.where(near, close, _far_from_mean(x, y, a))
+    return xp.where(many, half + least, loss)
+
+
+def _far_from_mean(x: Array, y: Array, a: Array) -> Array:
+    """Return (y + 1/α) log((1 + αμ) / (1 + αy)) - y log(μ / y), for the logarithm x of μ."""
+    xp = library(x)
+    below, grown, rate = xp.log(y) - x, xp.log1p(a * y), _log1p_rate(x, a)
+    # the logarithm of (1 + αμ) y / (1 + αy) μ, which is near 0 where αy and αμ are large
+    plain = (a * y <= 1) | (below - grown > 30)
+    held = xp.where(plain, 0.0, below)
+    ratio = xp.log1p(xp.expm1(held) / (1 + a * y))
+    ratio = xp.where(plain, below - grown + a * rate, ratio)
+    return rate - y * _log1p_ratio(a * y) + y * ratio
+
+
+def _log1p_rate(x: Array, a: Array) -> Array:
+    """Return log(1 + αμ) / α, for the logarithm x of μ; at α = 0 it is μ."""
+    xp = library(x)
+    few = x + log(a) < -2.5
+    mean = xp.exp(xp.where(few, x, 0.0))
+    near = mean * _log1p_ratio(xp.where(few, a, 0.0) * mean)
+    a = xp.where(few, 1.0, a)
+    return xp.where(
+        few, near, softplus(xp.where(few, 0.0, x) + xp.log(a)) / a
+    )
+
+
+def _held_exp(x: Array) -> Array:
+    """Return the exponential, held at a finite number: times a slope of 0 it is 0."""
+    xp = library(x)
+    most = math.log(float(xp.finfo(x.dtype).max)) - 1
+    return xp.exp(xp.clip(x, max=most))
+
+
 def _log1p_ratio(u: Array) -> Array:
-    """Return log(1 + u) / u for u of at least 0: 1 at 0, where it is as smooth as elsewhere."""
+    """Return log(1 + u) / u for u above -1: 1 at 0, where it is as smooth as elsewhere."""
     xp = library(u)
-    few = u < 0.1
+    few = xp.abs(u) < 0.1
     held = xp.where(few, u, 0.0)
     square, series = (held / (2 + held)) ** 2, 0.0  # of twice the artanh
     for k in (13, 11, 9, 7, 5, 3):
@@ -495,6 +594,25 @@ def _beyond_stirling(b: Array) -> Array:
     for c in (1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12):
         series = series * square + c
     return b * series
+
+
+def _beyond_stirling_at(a: Array) -> Array:
+    """Return the same for any dispersion of at least 0."""
+    xp = library(a)
+    few = a < 0.05
+    large = xp.where(few, 1.0, a)
+    r = 1 / large
+    far = log_gamma(r) + (r - 0.5) * xp.log(large) + r
+    return xp.where(
+        few,
+        _beyond_stirling(xp.where(few, a, 0.0)),
+        far - 0.5 * math.log(2 * math.pi),
+    )
+
+
+def _factorial_rest(y: Array) -> Array:
+    """Return log y! - y log y + y, for y of at least 20."""
+    return 0.5 * library(y).log(2 * math.pi * y) + _beyond_stirling(1 / y)
 
 
 def _log_factorial(full: bool | str) -> Callable[[Array], Array] | None:

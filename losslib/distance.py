@@ -507,7 +507,7 @@ def _rows(**arrays: Array) -> tuple[Array, ...]:
 
 def _centred(x: Array) -> Array:
     """Return vectors less their means: a constant one, whatever its rounding, is exactly 0."""
-    x = x - x[..., :1]
+    x = x - stop_gradient(x[..., :1])  # which the mean takes out again
     return x - library(x).mean(x, axis=-1, keepdims=True)
 
 

@@ -384,7 +384,8 @@ def quantile_loss(
     target : array, shape of `input`; (…) or (…, 1) for a list of levels
         Targets :math:`y`, real floating; each is compared with its prediction at every level.
     q : float, or a list or array of Q floats
-        The level: the share of targets that shall lie below the prediction, between 0 and 1.
+        The level: the share of targets that shall lie below the prediction, between 0 and 1. The
+        gradient flows to an array of the library of `input`.
     reduction : {"none", "mean", "sum"}
         With weights, the mean divides by their sum; levels count as elements.
     weight : array, shape of `target`, optional
@@ -696,16 +697,16 @@ def _per_level(
     """Return levels, targets and weights, for predictions of each level on their last axis."""
     xp = namespace(input=x, target=y, **given(weight=w))
     check_floating(input=x)
-    if is_array(q) and concrete(q):
-        q = q.tolist()
-    if is_array(q):
+    levels = q.tolist() if is_array(q) and concrete(q) else q
+    if is_array(levels):
         q = spoiled(q, ~((q > 0) & (q < 1)))
-    elif isinstance(q, Sequence) and not isinstance(q, str):
-        _check_levels(*q)
-        q = numbers(q, lift(x))
+    elif isinstance(levels, Sequence) and not isinstance(levels, str):
+        _check_levels(*levels)
+        own = is_array(q) and library(q) is xp
+        q = numbers(q if own else levels, lift(x))
     else:
         raise TypeError(
-            f"q must be a real number or a list of such, got {q!r}"
+            f"q must be a real number or a list of such, got {levels!r}"
         )
     if q.ndim != 1 or tuple(q.shape) != tuple(x.shape[-1:]):
         raise ValueError(

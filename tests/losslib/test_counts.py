@@ -347,6 +347,61 @@ def test_near_the_target_to_all_digits(backend, loss, power) -> None:
     assert np.all(got >= 0)
 
 
+@pytest.mark.parametrize("power", [-10, -3.5, -1, 2.6, 3, 4, 10, 30])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tweedie_is_finite_where_it_is(backend, power, dtype) -> None:
+    """Though powers on the way to it overflow, of the means or of what the powers balance."""
+    info = np.finfo(dtype)
+    means = np.array([1e-20, 1e-5, 0.0174, 1.0, 50.0, 1e5, 1e20])
+    ratios = np.array([1.0, 1.001, 0.5, 0.79, 1.3, 1e-3, 1e3, 1e-9, 1e9])
+    x = np.repeat(means, len(ratios)).astype(dtype)
+    y = (x * np.tile(ratios, len(means))).astype(dtype)
+    with np.errstate(over="ignore"):
+        got = backend.numpy(
+            tweedie_deviance(
+                backend.array(x, dtype),
+                backend.array(y, dtype),
+                power=power,
+                reduction="none",
+            )
+        )
+    np.testing.assert_array_equal(got[:: len(ratios)], 0.0)
+    expected = []
+    with mpmath.workdps(80):
+        p = mpmath.mpf(power)
+        for a, b in zip(
+            map(mpmath.mpf, x.tolist()),
+            map(mpmath.mpf, y.tolist()),
+            strict=True,
+        ):
+            d = (
+                b ** (2 - p) / ((1 - p) * (2 - p))
+                - b * a ** (1 - p) / (1 - p)
+                + a ** (2 - p) / (2 - p)
+            )
+            expected.append(0.0 if a == b else float(2 * d))
+    expected = np.array(expected)
+    expected[expected > info.max] = np.inf
+    seen = (expected == 0) | (expected > 1e4 * info.tiny)
+    np.testing.assert_allclose(
+        got[seen], expected[seen], rtol=2e3 * info.eps
+    )
+
+
+def test_slopes_of_tweedie_at_any_size(differentiable) -> None:
+    """Where the powers of the mean overflow, too: 0 at the target, not nan."""
+    for power, mean in [(-10, 1e5), (-1, 1e20), (4, 1e-20), (30, 1e-3)]:
+        x = np.array([mean, mean, mean])
+        y = differentiable.array([mean, 3 * mean, mean / 3], "float32")
+        slope = differentiable.gradient(
+            lambda a, y=y, p=power: tweedie_deviance(
+                a, y, power=p, reduction="none"
+            )[:1],
+            differentiable.array(x, "float32"),
+        )
+        np.testing.assert_array_equal(slope, 0.0)
+
+
 def test_a_deviance_is_twice_a_kl_divergence(backend) -> None:
     """Of the two distributions, summed up or integrated."""
     k = np.arange(100)
@@ -593,6 +648,113 @@ def test_negative_binomial_at_the_extremes(differentiable, a) -> None:
     assert abs(float(got) - float(expected)) < 1e-13 * max(
         size, abs(float(expected))
     )
+
+
+def exact(x, y, a):
+    """Return the loss and its slopes in x and in the dispersion, by mpmath."""
+    with mpmath.workdps(60):
+        x, y, a = map(mpmath.mpf, (x, y, a))
+        mean = mpmath.exp(x)
+        if a == 0:
+            value = mean - x * y + mpmath.loggamma(y + 1)
+            slopes = mean - y, (y - (y - mean) ** 2) / 2
+        else:
+            r, log1p = 1 / a, mpmath.log1p(a * mean)
+            value = (
+                mpmath.loggamma(y + 1) + mpmath.loggamma(r) - mpmath.loggamma(y + r)
+                + (y + r) * log1p - y * mpmath.log(a * mean)
+            )  # fmt: skip
+            rising = mpmath.digamma(y + r) - mpmath.digamma(r)
+            slopes = (
+                (mean - y) / (1 + a * mean),
+                (y + r) * mean / (1 + a * mean)
+                - y / a
+                - (log1p - rising) / a**2,
+            )
+        return [float(v) for v in (value, *slopes)]
+
+
+@pytest.mark.parametrize(
+    "a", [0.0, 1e-6, 1e-3, 0.049, 0.051, 0.125, 1.0, 10.0, 1e6]
+)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_large_counts_keep_their_digits(backend, dtype, a) -> None:
+    """Though the logarithms of the factorial, and y log μ, are a million times as large."""
+    y = np.repeat([20.0, 1e3, 1e4, 1e6, 1e7], 7)
+    gap = np.tile([0.0, 1e-3, -0.01, 0.1, -0.6, 2.0, -9.0], 5)
+    x = (np.log(y) + gap).astype(dtype)
+    a = float(np.asarray(a, dtype))
+    value, in_x, in_a = np.array(
+        [exact(float(b), c, a) for b, c in zip(x, y, strict=True)]
+    ).T
+    own = [backend.array(v, dtype) for v in (x, y)]
+    losses = [partial(negative_binomial_nll_loss, dispersion=a)]
+    if a == 0:
+        losses.append(partial(poisson_nll_loss, full="exact"))
+    eps = np.finfo(dtype).eps
+    for loss in losses:
+        got = backend.numpy(loss(*own, reduction="none"))
+        slack = np.abs(value) + np.abs(in_x * x)  # of x itself
+        assert np.all(np.abs(got - value) <= 30 * eps * slack)
+    if backend.name == "numpy":
+        return
+    got = backend.gradient(
+        lambda b: negative_binomial_nll_loss(b, own[1], a, reduction="sum"),
+        own[0],
+    )
+    mean = np.exp(x.astype(float))
+    slack = np.abs(in_x) + mean * (1 + a * y) / (1 + a * mean) ** 2
+    assert np.all(np.abs(got - in_x) <= 30 * eps * slack)
+    got = backend.gradient(
+        lambda b: negative_binomial_nll_loss(*own, b, reduction="sum"),
+        backend.array(np.full_like(x, a), dtype),
+    )
+    slack = (
+        np.abs(in_a)
+        + np.abs(mean - y) * mean * np.abs(x) / (1 + a * mean) ** 2
+    )
+    assert np.all(np.abs(got - in_a) <= 150 * eps * slack)
+
+
+def test_large_counts_from_means(backend) -> None:
+    y = np.array([1e6, 1e6, 1e6, 30.0, 19.0])
+    mean = np.array([1e6, 1.001e6, 3e6, 31.0, 1e-3])
+    for eps in (1e-8, 0.5):
+        x = np.log(mean + eps)
+        expected = [exact(*b, 0)[0] - eps for b in zip(x, y, strict=True)]
+        for dtype, rtol in (("float64", 1e-9), ("float32", 2e-5)):
+            got = poisson_nll_loss(
+                *(backend.array(v, dtype) for v in (mean, y)),
+                log_input=False,
+                full="exact",
+                eps=eps,
+                reduction="none",
+            )
+            np.testing.assert_allclose(
+                backend.numpy(got), expected, rtol=rtol
+            )
+
+
+def test_large_counts_are_twice_differentiable() -> None:
+    """In every argument, where the forms of few and many, near and far meet."""
+    leaf = partial(torch.tensor, dtype=torch.float64, requires_grad=True)
+    y = leaf([21.0, 25.0, 40.0, 60.0, 90.0])
+    x = leaf([3.1, 2.0, 6.0, 4.05, 4.6])
+    for a in (0.01, 0.3, 4.0):
+        alpha = leaf([a] * 5)
+        f = partial(negative_binomial_nll_loss, reduction="none")
+        assert torch.autograd.gradcheck(f, (x, y, alpha))
+        assert torch.autograd.gradgradcheck(f, (x, y, alpha))
+    for log_input in (True, False):
+        f = partial(
+            poisson_nll_loss,
+            log_input=log_input,
+            full="exact",
+            reduction="none",
+        )
+        rate = x if log_input else leaf(x.exp().tolist())
+        assert torch.autograd.gradcheck(f, (rate, y))
+        assert torch.autograd.gradgradcheck(f, (rate, y))
 
 
 def test_it_is_a_weighted_binary_cross_entropy(backend, rng) -> None:

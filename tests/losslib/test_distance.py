@@ -388,6 +388,24 @@ def test_the_gradient_of_pearson_feels_no_shift(differentiable) -> None:
     )
 
 
+def test_the_gradient_of_pearson_at_its_first_entry(differentiable) -> None:
+    """In float32 to the digits of the others: all are shifted by it, as by a constant."""
+    rng = np.random.default_rng(0)
+    u, v = rng.normal(size=(2, 100_000)).astype(np.float32)
+    u[0] = 3.0
+    slope = differentiable.gradient(
+        lambda x: pearson_distance(x, differentiable.array(v, "float32")),
+        differentiable.array(u, "float32"),
+    )
+    a, b = (x - x.mean() for x in (u.astype(float), v.astype(float)))
+    size = np.linalg.norm(a)
+    a, b = a / size, b / np.linalg.norm(b)
+    expected = (a @ b * a - b) / size
+    np.testing.assert_allclose(
+        slope, expected, rtol=0, atol=1e-6 * np.abs(expected).max()
+    )
+
+
 # --- Extremes, dtypes, shapes -----------------------------------------------------------------
 
 

@@ -448,6 +448,23 @@ def test_levels_may_be_an_array_of_any_library_and_dtype(backend) -> None:
         assert backend.dtype_of(got) == "float64"
 
 
+def test_levels_have_a_gradient(differentiable, rng) -> None:
+    """y - x in each, wherever they stand: below the target or above it."""
+    x, y = rng.normal(size=(4, 3)), rng.normal(size=4)
+    for dtype in ("float32", "float64"):
+        slope = differentiable.gradient(
+            lambda q: quantile_loss(
+                differentiable.array(x),
+                differentiable.array(y),
+                q,
+                reduction="sum",
+            ),
+            differentiable.array(LEVELS, dtype),
+        )
+        expected = (y[:, None] - x).sum(0)
+        np.testing.assert_allclose(slope, expected, rtol=1e-5)
+
+
 def test_levels_under_jit_and_a_compiler(compiled) -> None:
     x, y = np.array([[1.0, 2.0, 4.0]]), np.array([3.0])
     expected = quantile_loss(x, y, LEVELS)
