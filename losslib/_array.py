@@ -192,9 +192,14 @@ def sum_along(
     x: Array, axis: int | tuple[int, ...], *, keepdims: bool = False
 ) -> Array:
     """Return the sum along an axis, on NumPy in float64: but for the last it adds one by one."""
-    xp = library(x)
-    wide = {"dtype": np.float64} if xp is np else {}
-    return cast(xp.sum(x, axis=axis, keepdims=keepdims, **wide), x.dtype)
+    total = library(x).sum(x, axis=axis, keepdims=keepdims, **wider(x))
+    return cast(total, x.dtype)
+
+
+def wider(x: Array) -> dict[str, Any]:
+    """Return the dtype in which NumPy is to add what is in single precision, as an option."""
+    single = library(x) is np and x.dtype == np.float32
+    return {"dtype": np.float64} if single else {}
 
 
 def product_sum(share: Array, x: Array, axis: int) -> Array:

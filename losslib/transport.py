@@ -10,8 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-import numpy as np
-
 from losslib._array import (
     Array,
     absolute,
@@ -30,6 +28,7 @@ from losslib._array import (
     seen,
     spoiled,
     stop_gradient,
+    wider,
 )
 from losslib._checks import (
     at_least_zero,
@@ -572,9 +571,8 @@ def _sorted(values: Array, weights: Array) -> tuple[Array, Array]:
 
 def _cumulated(weights: Array) -> Array:
     """Return the sum up to each weight, as NumPy would take it in the dtype of one, in float64."""
-    xp = library(weights)
-    wide = {"dtype": np.float64} if xp is np else {}
-    return cast(xp.cumsum(weights, axis=-1, **wide), weights.dtype)
+    sums = library(weights).cumsum(weights, axis=-1, **wider(weights))
+    return cast(sums, weights.dtype)
 
 
 def _levels(weights: Array) -> Array:
