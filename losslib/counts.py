@@ -388,7 +388,7 @@ def tweedie_deviance(
     Between 1 and 2 it suits a total of a random number of amounts, which is 0 if there are none.
     It is convex in the mean at the powers 0 and 1 alone.
 
-    Gradient: :math:`\frac{2(\mu-y)}{\mu^\nu}`.
+    Gradient: :math:`\frac{2(\mu-y)}{\mu^\nu}`. Where the deviance overflows, it may be nan.
 
     Examples
     --------
@@ -529,6 +529,12 @@ def _unless_many(
     y, x = xp.where(many, y, _MANY), xp.where(many, x, math.log(_MANY))
     near = many & (xp.abs(mean - y) < y / 2)
     mean = xp.where(near, mean, y)
+    most = float(xp.finfo(x.dtype).max) / 4
+    vast = a > most / y  # there αy overflows, and half the deviance is 0
+    own, a = a, xp.where(vast, 1 / y, a)
+    held = xp.where(vast, own, 1.0)
+    grown = xp.where(vast, xp.log(held) + xp.log(y), xp.log1p(a * y))
+    a = xp.where(vast, most / y, a)
     rest = 1 / (1 + a * y)
     above = (mean - y) / y
     close = y * (
@@ -537,8 +543,8 @@ def _unless_many(
     )
     least = (
         _factorial_rest(y)
-        + 0.5 * xp.log1p(a * y)
-        + _beyond_stirling_at(a)
+        + 0.5 * grown
+        + _beyond_stirling_at(own)
         - _beyond_stirling(a * rest)
     )
     half = xp.where(near, close, _far_from_mean(x, y, a))

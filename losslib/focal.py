@@ -247,7 +247,10 @@ def sigmoid_focal_loss(
     if own is not None:
         loss = silence(own, own) * loss
     loss = _spoiled(loss, z, target)
-    counts = None if sample_weight is None else cast(sample_weight, z.dtype)
+    counts = None
+    if sample_weight is not None:
+        counts = cast(sample_weight, z.dtype)
+        counts = silence(counts, counts)
     return reduce(loss, reduction, weight=counts, like=input)
 
 

@@ -697,6 +697,8 @@ def _per_level(
     """Return levels, targets and weights, for predictions of each level on their last axis."""
     xp = namespace(input=x, target=y, **given(weight=w))
     check_floating(input=x)
+    if is_array(q):
+        namespace(q=q)
     levels = q.tolist() if is_array(q) and concrete(q) else q
     if is_array(levels):
         q = spoiled(q, ~((q > 0) & (q < 1)))

@@ -23,6 +23,7 @@ from losslib._array import (
     namespace,
     number,
     positions,
+    quiet,
     relu,
     repeat,
     seen,
@@ -379,8 +380,9 @@ def sinkhorn(
     Gradient: of `value`, by the envelope theorem, :math:`P` in the cost, :math:`f` in :math:`a` and
     :math:`g` in :math:`b` (less their means under :math:`a` and :math:`b`): nothing is
     differentiated through the steps, and the largest cost that :math:`\varepsilon` is measured in
-    is a constant. `cost` and the rest are constants. There is no second derivative: PyTorch refuses
-    to take one, JAX gives 0.
+    is a constant. `cost` and the rest are constants. There is no second derivative in
+    the cost: PyTorch refuses to take one, its transforms and JAX give 0. Of points behind a cost, a
+    second derivative is that under a constant plan.
 
     Examples
     --------
@@ -587,10 +589,14 @@ def _rounding(level: Array) -> Array:
 
 
 def _masses(level: Array) -> Array:
-    """Return the mass up to each level; what is there by rounding alone goes to the next one."""
+    """Return the mass up to each level; what is there by rounding alone goes to the next one.
+
+    Not where the next is the same level to the last digit: then the mass is one of both samples.
+    """
     xp, start = library(level), level[..., :1]
     mass = xp.concat([start, level[..., 1:] - level[..., :-1]], axis=-1)
-    sliver = xp.where(mass <= _rounding(level), mass, 0.0)
+    tied = xp.concat([mass[..., 1:] == 0, level[..., -1:] > 0], axis=-1)
+    sliver = xp.where((mass <= _rounding(level)) & ~tied, mass, 0.0)
     passed_on = xp.concat([0.0 * start, sliver[..., :-1]], axis=-1)
     return mass - sliver + passed_on
 
@@ -670,11 +676,14 @@ def _kernel(
     xp = library(x)
     width = number(bandwidth, x) if bandwidth else _median_distance(x, y)
     pooled = xp.concat([stop_gradient(x), stop_gradient(y)], axis=-2)
-    edges = xp.max(pooled, axis=-2) - xp.min(pooled, axis=-2)
-    wide = width > xp.sum(edges, axis=-1)[..., None, None]
+    with quiet(x, over="ignore"):
+        edges = xp.max(pooled, axis=-2) - xp.min(pooled, axis=-2)
+        wide = width > xp.sum(edges, axis=-1)[..., None, None]
 
     def decays(x: Array) -> Array:
         """Return exp(-x), less 1 where all kernels are near it: no mean of them feels that."""
+        if concrete(wide) and not seen(wide):
+            return xp.exp(-x)
         return xp.where(wide, xp.expm1(-x), xp.exp(-x))
 
     if kernel == "laplacian":

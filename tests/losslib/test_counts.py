@@ -716,6 +716,26 @@ def test_large_counts_keep_their_digits(backend, dtype, a) -> None:
     assert np.all(np.abs(got - in_a) <= 150 * eps * slack)
 
 
+@pytest.mark.parametrize(
+    ("a", "y", "x"),
+    [
+        (1e33, 1e6, 13.0),
+        (1e36, 1e3, 7.0),
+        (1e38, 30.0, 3.0),
+        (1e38, 3.0, 1.0),
+    ],
+)
+def test_a_dispersion_whose_product_overflows(backend, a, y, x) -> None:
+    x, y = (backend.array(np.array([v]), "float32") for v in (x, y))
+    loss = partial(negative_binomial_nll_loss, x, y, reduction="sum")
+    value, _, _ = exact(float(x[0]), float(y[0]), a)
+    np.testing.assert_allclose(loss(dispersion=a), value, rtol=1e-5)
+    if backend.name != "numpy":
+        own = backend.array(np.array([a]), "float32")
+        slope = backend.gradient(lambda a: loss(dispersion=a), own)
+        assert np.all(np.isfinite(slope))
+
+
 def test_large_counts_from_means(backend) -> None:
     y = np.array([1e6, 1e6, 1e6, 30.0, 19.0])
     mean = np.array([1e6, 1.001e6, 3e6, 31.0, 1e-3])

@@ -714,3 +714,9 @@ def test_beta_nll_holds_the_variance_at_eps(differentiable) -> None:
         differentiable.array([0.0]),
     )
     np.testing.assert_allclose(slope, [0.5 * 0.5 * (4 - 0.25 * 16)])
+
+
+def test_levels_that_are_not_dense() -> None:
+    x, y = torch.ones(3, 2), torch.zeros(3)
+    with pytest.raises(TypeError, match="^q must be a dense tensor"):
+        quantile_loss(x, y, torch.tensor([0.1, 0.5]).to_sparse())

@@ -238,6 +238,17 @@ def test_a_weight_in_two_parts(backend, rng) -> None:
     assert wasserstein_1d(*mine, p=10) == 0 == energy_distance(*mine)
 
 
+@pytest.mark.parametrize("p", ORDERS)
+@pytest.mark.parametrize(
+    ("dtype", "least"), [("float64", 1e-15), ("float32", 1.2e-7)]
+)
+def test_a_weight_of_the_size_of_rounding(backend, dtype, least, p) -> None:
+    """It is no sliver between two levels where both samples have it."""
+    u = backend.array(np.arange(3), dtype)
+    w = backend.array(np.array([1, least, 1]), dtype)
+    assert wasserstein_1d(u, u, w, w, p=p) == 0
+
+
 @pytest.mark.parametrize(("n", "m"), [(100_000, 50_000), (99_999, 100_000)])
 def test_large_samples_in_single_precision(backend, rng, n, m) -> None:
     x, y = rng.normal(size=n), rng.normal(size=m) + 0.01
@@ -572,6 +583,28 @@ def test_a_kernel_wider_than_the_samples(
     np.testing.assert_allclose(backend.numpy(got), expected, rtol=digits)
 
 
+def test_one_width_and_two_spreads(backend) -> None:
+    """Which kernels are all near 1 is asked of each pair of samples."""
+    x, y = np.arange(6.0), np.arange(5.0)
+    x, y = np.stack([x, 1e5 * x]), np.stack([y, 5e4 + 1e5 * y])
+    found = [
+        maximum_mean_discrepancy(
+            *(backend.array(z[..., None], dtype) for z in (x, y)),
+            bandwidth=5e3,
+            unbiased=True,
+        )
+        for dtype in ("float32", "float64")
+    ]
+    np.testing.assert_allclose(*map(backend.numpy, found), rtol=1e-4)
+
+
+def test_points_at_the_edge_of_a_range(backend) -> None:
+    x = np.full((2, 3), [[1e308], [0]])
+    arrays = backend.array(x), backend.array(0 * x)
+    got = maximum_mean_discrepancy(*arrays, kernel="laplacian", bandwidth=1)
+    close(backend.numpy(got), 0.5)
+
+
 def test_the_width_where_the_median_is_0(backend) -> None:
     x = np.array([[0.0], [0.0], [0.0], [1.0]])
     y = np.zeros((2, 1))
@@ -801,7 +834,7 @@ def test_only_the_value_has_a_gradient(rng) -> None:
 
 
 def test_no_second_derivative_of_transport(rng) -> None:
-    """Of constant potentials it would be another number; nothing silently wrong comes."""
+    """In the cost, of which the plan is a constant."""
     x = torch.tensor(rng.random((3, 3)), requires_grad=True)
     within = (x @ x.T).detach()
     divergence = partial(sinkhorn_divergence, cost_a=within, cost_b=within)
