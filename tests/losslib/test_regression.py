@@ -718,5 +718,5 @@ def test_beta_nll_holds_the_variance_at_eps(differentiable) -> None:
 
 def test_levels_that_are_not_dense() -> None:
     x, y = torch.ones(3, 2), torch.zeros(3)
-    with pytest.raises(TypeError, match="^q must be a dense tensor"):
+    with pytest.raises(TypeError, match=r"^q must be a dense tensor"):
         quantile_loss(x, y, torch.tensor([0.1, 0.5]).to_sparse())
