@@ -582,6 +582,7 @@ def test_dark_mode(browser, base, scheme):
         assert page.evaluate(ground) != light, (
             "the dark theme has the ground of the light one"
         )
+        page.wait_for_timeout(500)  # the browser stores it in its own time
         page.reload()
         assert (
             page.evaluate("document.documentElement.dataset.theme")
