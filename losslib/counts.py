@@ -14,6 +14,7 @@ import numpy as np
 
 from losslib._array import (
     Array,
+    clip,
     library,
     lift,
     log,
@@ -126,8 +127,7 @@ def poisson_nll_loss(
         mean = _held_exp(x) if log_input else x + eps
         near = (y >= _MANY) & (xp.abs(mean - y) < y / 2)
         mean, y = xp.where(near, mean, _MANY), xp.where(near, y, _MANY)
-        above = (mean - y) / y
-        close = y * (above - xp.log1p(above)) + _factorial_rest(y)
+        close = 0.5 * _deviance(mean, y, 1) + _factorial_rest(y)
         loss = xp.where(near, close if log_input else close - eps, loss)
     return reduce(loss, reduction, like=input)
 
@@ -163,7 +163,7 @@ def negative_binomial_nll_loss(
     log_input : bool
         Whether `input` holds logarithms.
     eps : float
-        What is added to a mean before its logarithm is taken; above 0.
+        What is added to a mean; above 0.
     reduction : {"none", "mean", "sum"}
         What to return.
 
@@ -224,8 +224,11 @@ def negative_binomial_nll_loss(
     else:
         mean = at_least_zero(x, "input") + eps
         x = library(x).log(mean)
-    few = library(y).where(y < _MANY, y, 0.0 * y)
-    loss = _trials(x, few, a) - _log_rising(few, a) + log_gamma(few + 1)
+    xp, few = library(y), y < _MANY
+    less, score = xp.where(few, y, 0.0 * y), xp.where(few, x, 0.0)
+    loss = (
+        _trials(score, less, a) - _log_rising(less, a) + log_gamma(less + 1)
+    )
     return reduce(_unless_many(loss, x, mean, y, a), reduction, like=input)
 
 
@@ -388,7 +391,8 @@ def tweedie_deviance(
     Between 1 and 2 it suits a total of a random number of amounts, which is 0 if there are none.
     It is convex in the mean at the powers 0 and 1 alone.
 
-    Gradient: :math:`\frac{2(\mu-y)}{\mu^\nu}`. Where the deviance overflows, it may be nan.
+    Gradient: :math:`\frac{2(\mu-y)}{\mu^\nu}`. Where the deviance, or a power on the way to the
+    gradient, overflows, it may be nan.
 
     Examples
     --------
@@ -439,6 +443,7 @@ def _deviance(x: Array, y: Array, power: float) -> Array:
     total = sum(w * (1 + t * part) ** -power for t, w in _NODES)
     x, y, scale = _in_range(x, y, 2 - power)
     integral = xp.where(near, x, 1.0) ** (2 - power) * part * part * total
+    x, y = xp.where(near, 1.0, x), xp.where(near, 1.0, y)
     return scale * (2 * xp.where(near, integral, _formula(x, y, power)))
 
 
@@ -472,7 +477,8 @@ def _formula(x: Array, y: Array, power: float) -> Array:
     if abs(b) < 0.1:
         ratio = xp.where(y > 0, ratio, -math.inf)
         return x**b * (y / x - 1 - _growth(b, ratio)) / -a
-    above, root = xp.where(y > 0, held**b, 0.0), x ** (a / 2)
+    above = xp.where(y > 0, held**b, 0.0)
+    root = xp.where(y == 0, 1.0, x) ** (a / 2)
     return above / (a * b) - y * root * root / a + x**b / b
 
 
@@ -483,16 +489,12 @@ def _growth(rate: float, u: Array) -> Array:
 
 def _trials(x: Array, y: Array, a: Array) -> Array:
     """Return (y + 1/α) log(1 + αμ) - y log μ, for the logarithm x of μ; at α = 0 μ - y log μ."""
-    xp = library(x)
+    xp, rate = library(x), _log1p_rate(x, a)
     few = x + log(a) < -2.5
-    mean = xp.exp(xp.where(few, x, 0.0))
-    odds = xp.where(few, a, 0.0) * mean
-    ratio = _log1p_ratio(odds)
-    near = mean * ratio + y * odds * ratio - times(y, x)
-    a = xp.where(few, 1.0, a)
-    z = xp.where(few, 0.0, x) + xp.log(a)
-    far = softplus(z) / a + y * (softplus(-z) + xp.log(a))
-    return xp.where(few, near, far)
+    near = y * _share(xp.where(few, a, 0.0), rate) - times(y, x)
+    log_a = xp.log(xp.where(few, 1.0, a))
+    far = y * (softplus(-(xp.where(few, 0.0, x) + log_a)) + log_a)
+    return rate + xp.where(few, near, far)
 
 
 def _log_rising(y: Array, a: Array) -> Array:
@@ -523,29 +525,34 @@ _MANY = 20.0
 def _unless_many(
     loss: Array, x: Array, mean: Array, y: Array, a: Array
 ) -> Array:
-    """Return the loss, but for large counts the sum of half a deviance and the loss at μ = y."""
+    """Return the loss, but for large counts the sum of half a deviance and the loss at μ = y.
+
+    Half a deviance is the integral of (y - t) / (t + αt²) over t from μ to y.
+    """
     xp = library(x)
     many = y >= _MANY
     y, x = xp.where(many, y, _MANY), xp.where(many, x, math.log(_MANY))
-    near = many & (xp.abs(mean - y) < y / 2)
+    near = many & (xp.abs(y - mean) < 0.3 * mean)
     mean = xp.where(near, mean, y)
-    most = float(xp.finfo(x.dtype).max) / 4
-    vast = a > most / y  # there αy overflows, and half the deviance is 0
-    own, a = a, xp.where(vast, 1 / y, a)
-    held = xp.where(vast, own, 1.0)
-    grown = xp.where(vast, xp.log(held) + xp.log(y), xp.log1p(a * y))
-    a = xp.where(vast, most / y, a)
-    rest = 1 / (1 + a * y)
-    above = (mean - y) / y
-    close = y * (
-        rest * above * _log1p_ratio((1 - rest) * above)
-        + xp.log1p(-rest * (mean - y) / mean)
+    part = (y - mean) / mean
+    close = (
+        part
+        * part
+        * sum(
+            w / ((1 + t * part) * (1 / mean + a * (1 + t * part)))
+            for t, w in _NODES
+        )
     )
+    wide, odds, large = _odds(y, a)
+    inverse, small = 1 / large, xp.where(wide, 0.0, a)
+    beyond = xp.log(large) + xp.log(y) + xp.log1p(inverse / y)
+    grown = xp.where(wide, beyond, xp.log1p(odds))
+    share = xp.where(wide, 1 / (inverse + y), small / (1 + odds))
     least = (
         _factorial_rest(y)
         + 0.5 * grown
-        + _beyond_stirling_at(own)
-        - _beyond_stirling(a * rest)
+        + _beyond_stirling_at(a)
+        - _beyond_stirling(share)
     )
     half = xp.where(near, close, _far_from_mean(x, y, a))
     return xp.where(many, half + least, loss)
@@ -553,14 +560,25 @@ def _unless_many(
 
 def _far_from_mean(x: Array, y: Array, a: Array) -> Array:
     """Return (y + 1/α) log((1 + αμ) / (1 + αy)) - y log(μ / y), for the logarithm x of μ."""
-    xp = library(x)
-    below, grown, rate = xp.log(y) - x, xp.log1p(a * y), _log1p_rate(x, a)
-    # the logarithm of (1 + αμ) y / (1 + αy) μ, which is near 0 where αy and αμ are large
-    plain = (a * y <= 1) | (below - grown > 30)
-    held = xp.where(plain, 0.0, below)
-    ratio = xp.log1p(xp.expm1(held) / (1 + a * y))
-    ratio = xp.where(plain, below - grown + a * rate, ratio)
-    return rate - y * _log1p_ratio(a * y) + y * ratio
+    xp, rate = library(x), _log1p_rate(x, a)
+    wide, odds, large = _odds(y, a)
+    # the logarithm of (1 + αμ) y / (1 + αy) μ, of which the first parts cancel where α is large
+    share = _share(xp.where(wide, 0.0, a), rate)
+    ratio = xp.log(y) - x - xp.log1p(odds) + share
+    few = y * (ratio - _log1p_ratio(odds))
+    log_a, inverse = xp.log(large), 1 / large
+    beyond = xp.log1p(inverse / y)
+    many = y * (softplus(-x - log_a) - beyond) - inverse * (
+        log_a + xp.log(y) + beyond
+    )
+    return rate + xp.where(wide, many, few)
+
+
+def _odds(y: Array, a: Array) -> tuple[Array, Array, Array]:
+    """Return whether αy is above 1, αy where it is not, and α where it is."""
+    xp = library(y)
+    wide = a > 1 / y
+    return wide, xp.where(wide, 0.0, a) * y, xp.where(wide, a, 1.0)
 
 
 def _log1p_rate(x: Array, a: Array) -> Array:
@@ -568,11 +586,16 @@ def _log1p_rate(x: Array, a: Array) -> Array:
     xp = library(x)
     few = x + log(a) < -2.5
     mean = xp.exp(xp.where(few, x, 0.0))
-    near = mean * _log1p_ratio(xp.where(few, a, 0.0) * mean)
+    near = mean * _log1p_ratio(_share(xp.where(few, a, 0.0), mean))
     a = xp.where(few, 1.0, a)
     return xp.where(
         few, near, softplus(xp.where(few, 0.0, x) + xp.log(a)) / a
     )
+
+
+def _share(a: Array, mean: Array) -> Array:
+    """Return their product, and 0 for a share of 0, though the mean overflows."""
+    return a * clip(mean, float(library(mean).finfo(mean.dtype).max))
 
 
 def _held_exp(x: Array) -> Array:

@@ -123,10 +123,12 @@ def wasserstein_1d(
 
     Gradient: with ``p=1``, in a value :math:`u_i`, its weight where it lies above the quantile that
     it is matched with, and minus that below. Where values of a sample are equal, they are matched
-    in the order in which they stand; where the distance is 0, the slope is 0.
+    in the order in which they stand; where the distance is 0, the slope is 0. In a weight, where
+    two levels are equal, it is one of the one-sided slopes.
 
-    Levels of whole weights, or of none, are exact. Those of other weights may be off by some units
-    in the last place, of which ``p`` above 1 takes the root.
+    Levels of whole weights, or of none, are exact while the dtype holds their sum (below 2²⁴ in
+    float32). Those of other weights may be off by a rounding for each, of which ``p`` above 1 takes
+    the root: what is below that counts as equal.
 
     Examples
     --------
@@ -288,7 +290,8 @@ def maximum_mean_discrepancy(
     -----
     The differences of all pairs are formed, (n + m)² d numbers: nothing cancels where points are
     close and far from 0. Nor do kernels near 1 where :math:`\sigma` is wider than the samples:
-    of each, 1 is left out.
+    of each, 1 is left out. Where the means of the samples are equal as well, what is left of order
+    :math:`\sigma^{-2}` cancels, and with :math:`\sigma` grows what rounding takes.
 
     Gradient: in :math:`x_i`,
     :math:`\frac2n\bigl(\frac1n\sum_j\nabla k(x_i,x_j)-\frac1m\sum_j\nabla k(x_i,y_j)\bigr)` with
@@ -584,8 +587,12 @@ def _levels(weights: Array) -> Array:
 
 
 def _rounding(level: Array) -> Array:
-    """Return how far a level may be off by the rounding of sums and quotients."""
-    return level * max(3 * library(level).finfo(level.dtype).eps, 2e-15)
+    """Return how far a level may be off by the rounding of sums and quotients.
+
+    Sums are taken one by one in float64, or in a tree.
+    """
+    own = 6 * library(level).finfo(level.dtype).eps
+    return level * max(own, (9 + level.shape[-1] / 4) * 2.3e-16)
 
 
 def _masses(level: Array) -> Array:

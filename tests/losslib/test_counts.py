@@ -723,17 +723,77 @@ def test_large_counts_keep_their_digits(backend, dtype, a) -> None:
         (1e36, 1e3, 7.0),
         (1e38, 30.0, 3.0),
         (1e38, 3.0, 1.0),
+        (6e4, 2.1e24, -36.0),
+        (1e26, 1e13, -60.0),
+        (1e27, 1e12, -60.0),
+        (1e28, 1e12, -30.0),
     ],
 )
 def test_a_dispersion_whose_product_overflows(backend, a, y, x) -> None:
     x, y = (backend.array(np.array([v]), "float32") for v in (x, y))
     loss = partial(negative_binomial_nll_loss, x, y, reduction="sum")
-    value, _, _ = exact(float(x[0]), float(y[0]), a)
+    value, in_x, _ = exact(float(x[0]), float(y[0]), a)
     np.testing.assert_allclose(loss(dispersion=a), value, rtol=1e-5)
     if backend.name != "numpy":
         own = backend.array(np.array([a]), "float32")
         slope = backend.gradient(lambda a: loss(dispersion=a), own)
         assert np.all(np.isfinite(slope))
+        slope = backend.gradient(
+            lambda x: negative_binomial_nll_loss(x, y, a, reduction="sum"),
+            x,
+        )
+        slack = 1e-6 * (abs(in_x) + 1 / a) + np.finfo(np.float32).tiny
+        np.testing.assert_allclose(slope, in_x, rtol=1e-5, atol=slack)
+
+
+@pytest.mark.parametrize("y", [0.0, 3.0, 30.0])
+def test_a_mean_that_overflows(backend, y) -> None:
+    """At the dispersion 0 as in the Poisson likelihood: infinite, and so is the slope."""
+    x = backend.array(np.array([89.0]), "float32")
+    y = backend.array(np.array([y]), "float32")
+    for loss in (
+        partial(negative_binomial_nll_loss, dispersion=0.0),
+        partial(poisson_nll_loss, full="exact"),
+    ):
+        with np.errstate(over="ignore"):
+            assert float(loss(x, y)) == np.inf
+        if backend.name != "numpy":
+            assert backend.gradient(lambda x, f=loss: f(x, y), x) == np.inf
+
+
+@pytest.mark.parametrize("loss", ["poisson", "negative binomial"])
+def test_vast_counts_near_their_mean(backend, loss) -> None:
+    """The difference of the mean and the logarithm of their ratio is not formed."""
+    y = np.array([1e6, 1e10, 1e12, 2.0500872e17], np.float32)
+    mean = (y * np.float32(1.000001)).astype(np.float32)
+    with mpmath.workdps(60):
+        expected = [
+            exact(mpmath.log(float(m)), float(n), 0)[0]
+            for m, n in zip(mean, y, strict=True)
+        ]
+    own = [backend.array(v, "float32") for v in (mean, y)]
+    options = {"log_input": False, "reduction": "none"}
+    if loss == "poisson":
+        got = poisson_nll_loss(*own, full="exact", **options)
+    else:
+        got = negative_binomial_nll_loss(*own, 0.0, **options)
+    np.testing.assert_allclose(backend.numpy(got), expected, rtol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("power", "mean", "y"),
+    [(1.9, 1e-27, 1.01e-27), (2.5, 1e-23, 1.01e-23), (1.5, 1e-31, 0.0)],
+)
+def test_the_slope_of_small_means(backend, power, mean, y) -> None:
+    """Though powers overflow of which none is in the gradient."""
+    if backend.name == "numpy":
+        return
+    mean, y = (backend.array(np.array([v]), "float32") for v in (mean, y))
+    got = backend.gradient(
+        lambda x: tweedie_deviance(x, y, power=power, reduction="sum"), mean
+    )
+    m, n = (float(v[0]) for v in (mean, y))
+    np.testing.assert_allclose(got, 2 * (m - n) / m**power, rtol=1e-4)
 
 
 def test_large_counts_from_means(backend) -> None:

@@ -266,6 +266,24 @@ def test_energy_at_the_edge_of_a_range() -> None:
     assert energy_distance(x, x.flip(0)) == 0
 
 
+@pytest.mark.parametrize("size", [300, 3000, 100_000])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_equal_weights_that_are_not_whole(
+    backend, rng, dtype, size
+) -> None:
+    """Their sums drift, a rounding at each step; of equal samples the distance is 0, and flat."""
+    u = backend.array(rng.normal(size=size), dtype)
+    for weight in (1 / size, 0.7):
+        w = backend.array(np.full(size, weight), dtype)
+        assert energy_distance(u, u, w) == 0
+        assert wasserstein_1d(u, u, w, p=2) == 0
+        if backend.name != "numpy":
+            slope = backend.gradient(
+                lambda x, w=w: energy_distance(x, u, w), u
+            )
+            assert not np.any(slope)
+
+
 @pytest.mark.parametrize("distance", [wasserstein_1d, energy_distance])
 @pytest.mark.parametrize("junk", [1e30, np.inf, np.nan])
 def test_a_value_without_weight_is_silent(
