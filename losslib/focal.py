@@ -381,6 +381,10 @@ def asymmetric_loss(
     :math:`p_m^{\gamma_--1}\,p(1-p)\,\bigl(p_m/(1-p_m)-\gamma_-\log(1-p_m)\bigr)` for 0, where
     :math:`p>m`.
 
+    The authors' ``AsymmetricLoss`` has another gradient: by default it computes the powers with
+    gradients switched off, so the terms that have :math:`\gamma_+` or :math:`\gamma_-` as a factor
+    are lacking.
+
     Examples
     --------
     >>> import numpy as np

@@ -257,6 +257,7 @@ REWORDED = {
     "eq-map-laplace 1",
     "eq-map-laplace 2",
     "eq-mg-bounds 2",
+    "eq-ml-adjust 1",
     "eq-ml-between 3",
     "eq-ml-effective 1",
     "eq-ml-effective 2",
