@@ -14,7 +14,6 @@ import numpy as np
 
 from losslib._array import (
     Array,
-    clip,
     library,
     lift,
     log,
@@ -439,7 +438,8 @@ def _deviance(x: Array, y: Array, power: float) -> Array:
         return r * r
     xp = library(x)
     near = xp.abs(r) < min(0.2, 1.5 / abs(power)) * x
-    part = xp.where(near, r, 0.0) / x
+    unit = stop_gradient(x)  # no square of x is formed in the gradient
+    part = xp.where(near, r, 0.0) / unit / (x / unit)
     total = sum(w * (1 + t * part) ** -power for t, w in _NODES)
     x, y, scale = _in_range(x, y, 2 - power)
     integral = xp.where(near, x, 1.0) ** (2 - power) * part * part * total
@@ -478,7 +478,7 @@ def _formula(x: Array, y: Array, power: float) -> Array:
         ratio = xp.where(y > 0, ratio, -math.inf)
         return x**b * (y / x - 1 - _growth(b, ratio)) / -a
     above = xp.where(y > 0, held**b, 0.0)
-    root = xp.where(y == 0, 1.0, x) ** (a / 2)
+    root = xp.where(y == 0, stop_gradient(x), x) ** (a / 2)
     return above / (a * b) - y * root * root / a + x**b / b
 
 
@@ -525,24 +525,13 @@ _MANY = 20.0
 def _unless_many(
     loss: Array, x: Array, mean: Array, y: Array, a: Array
 ) -> Array:
-    """Return the loss, but for large counts the sum of half a deviance and the loss at μ = y.
-
-    Half a deviance is the integral of (y - t) / (t + αt²) over t from μ to y.
-    """
+    """Return the loss, but for large counts the sum of half a deviance and the loss at μ = y."""
     xp = library(x)
     many = y >= _MANY
     y, x = xp.where(many, y, _MANY), xp.where(many, x, math.log(_MANY))
     near = many & (xp.abs(y - mean) < 0.3 * mean)
     mean = xp.where(near, mean, y)
-    part = (y - mean) / mean
-    close = (
-        part
-        * part
-        * sum(
-            w / ((1 + t * part) * (1 / mean + a * (1 + t * part)))
-            for t, w in _NODES
-        )
-    )
+    close = _near_mean(mean, y, a)
     wide, odds, large = _odds(y, a)
     inverse, small = 1 / large, xp.where(wide, 0.0, a)
     beyond = xp.log(large) + xp.log(y) + xp.log1p(inverse / y)
@@ -556,6 +545,23 @@ def _unless_many(
     )
     half = xp.where(near, close, _far_from_mean(x, y, a))
     return xp.where(many, half + least, loss)
+
+
+def _near_mean(mean: Array, y: Array, a: Array) -> Array:
+    """Return the integral of (y - t) / (t + αt²) over t from a mean near y to y."""
+    xp, unit = library(y), stop_gradient(mean)
+    one = (
+        mean / unit
+    )  # so that no power of the mean is formed, nor in a gradient
+    part = (y - mean) / unit / one
+    wide, odds, large = _odds(unit, a)
+    few = many = 0.0
+    for t, w in _NODES:
+        at = 1 + t * part
+        few = few + w / (at * (1 / one + odds * at))
+        many = many + w / (at * (1 / one / unit / large + at))
+    scale = xp.where(wide, 1 / large, unit)
+    return part * part * scale * xp.where(wide, many, few)
 
 
 def _far_from_mean(x: Array, y: Array, a: Array) -> Array:
@@ -575,7 +581,7 @@ def _far_from_mean(x: Array, y: Array, a: Array) -> Array:
 
 
 def _odds(y: Array, a: Array) -> tuple[Array, Array, Array]:
-    """Return whether αy is above 1, αy where it is not, and α where it is."""
+    """Return whether αy is above 1, αy where it is not, and α where it is: no product overflows."""
     xp = library(y)
     wide = a > 1 / y
     return wide, xp.where(wide, 0.0, a) * y, xp.where(wide, a, 1.0)
@@ -595,7 +601,9 @@ def _log1p_rate(x: Array, a: Array) -> Array:
 
 def _share(a: Array, mean: Array) -> Array:
     """Return their product, and 0 for a share of 0, though the mean overflows."""
-    return a * clip(mean, float(library(mean).finfo(mean.dtype).max))
+    xp = library(mean)
+    most = float(xp.finfo(mean.dtype).max)
+    return a * xp.where(mean < most, mean, most)
 
 
 def _held_exp(x: Array) -> Array:

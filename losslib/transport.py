@@ -128,7 +128,7 @@ def wasserstein_1d(
 
     Levels of whole weights, or of none, are exact while the dtype holds their sum (below 2²⁴ in
     float32). Those of other weights may be off by a rounding for each, of which ``p`` above 1 takes
-    the root: what is below that counts as equal.
+    the root: what is below that counts as equal, unless weights are as small themselves.
 
     Examples
     --------
