@@ -550,9 +550,7 @@ def _unless_many(
 def _near_mean(mean: Array, y: Array, a: Array) -> Array:
     """Return the integral of (y - t) / (t + αt²) over t from a mean near y to y."""
     xp, unit = library(y), stop_gradient(mean)
-    one = (
-        mean / unit
-    )  # so that no power of the mean is formed, nor in a gradient
+    one = mean / unit  # no power of the mean is formed, nor in a gradient
     part = (y - mean) / unit / one
     wide, odds, large = _odds(unit, a)
     few = many = 0.0
